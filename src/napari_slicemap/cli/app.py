@@ -1,0 +1,70 @@
+"""The ``slicemap`` command: puts the groups together and says errors in one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from ..errors import PlanError, SlicemapError
+from . import export, info, init, sample, view
+
+app = typer.Typer(
+    name="slicemap",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="See the tiles of an acquisition as maps, and hand out figures that can be repeated.\n\n"
+    "First steps: [bold]slicemap sample DIR[/bold] makes a small acquisition to try, "
+    "[bold]slicemap info DIR[/bold] says what is in it, [bold]slicemap view DIR[/bold] shows it in napari, "
+    "[bold]slicemap export DIR --maps all[/bold] writes pictures.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"slicemap {version('napari-slicemap')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options of the command as a whole."""
+
+
+app.command("info")(info.info)
+app.command("init")(init.init)
+app.command("export")(export.export)
+app.command("view")(view.view)
+app.command("sample")(sample.sample)
+
+
+def main() -> None:
+    """Run ``slicemap``: exit code 0 if all is done, 1 if some items failed, 2 if the request was wrong."""
+    try:
+        app()
+    except PlanError as error:
+        for fault in error.faults:
+            _say(fault)
+        raise SystemExit(2) from None
+    except (SlicemapError, OSError) as error:
+        _say(str(error))
+        raise SystemExit(2) from None
+
+
+def _say(fault: str) -> None:
+    """Print one line of error, even where the reader of our output has gone."""
+    try:
+        print(f"slicemap: {' '.join(fault.split())}", file=sys.stderr)  # noqa: T201
+    except BrokenPipeError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123

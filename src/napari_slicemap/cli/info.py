@@ -1,0 +1,133 @@
+"""``slicemap info``: what is in an acquisition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ..dataset import Dataset
+
+
+def info(
+    path: Annotated[Path, typer.Argument(help="Acquisition folder, tiles.csv or slicemap.toml.", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")] = False,
+) -> None:
+    """Say what is in an acquisition: slices, maps, FOVs, channels, pixel size, masks, cells.
+
+    Example: [bold]slicemap info my_acquisition --json[/bold]
+    """
+    from ..dataset import open_dataset
+    from ..files import to_json
+
+    facts = describe(open_dataset(path))
+    typer.echo(to_json(facts) if json else _text(facts))
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """Gather the facts of a dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As opened. The first FOV that can be read is opened for its dtype; pixels are not read.
+
+    Returns
+    -------
+    dict
+        Fit for JSON.
+    """
+    cells = dataset.cells
+    sizes = sorted({size for fov in dataset.fovs.values() if (size := fov.pixel_size_um) is not None})
+    return {
+        "name": dataset.name,
+        "path": dataset.path.resolve(),
+        "layout": dataset.layout,
+        "recognised": dataset.why,
+        "project_file": dataset.file,
+        "counts": {
+            "slices": len(dataset.slice_ids),
+            "maps": len(dataset.maps),
+            "fovs": len(dataset.fovs),
+            "channels": len(dataset.channels),
+            "rois": len(dataset.rois),
+            "cells": 0 if cells is None else len(cells),
+        },
+        "slices": [
+            {"id": one, "used": dataset.is_used(one), "why_excluded": dataset.why_excluded(one)}
+            for one in dataset.slice_ids
+        ],
+        "maps": [_map_facts(one) for one in dataset.maps.values()],
+        "fovs": list(dataset.fovs),
+        "fovs_without_map": [name for name in dataset.fovs if dataset.map_of(name) is None],
+        "channels": list(dataset.channels),
+        "dtype": str(next(iter(dataset.fovs.values())).dtype) if dataset.fovs else None,
+        "pixel_size_um": sizes[0] if len(sizes) == 1 else sizes or None,
+        "stage_y": dataset.stage_y,
+        "masks": sorted({name for fov in dataset.fovs.values() for name in fov.masks}),
+        "annotations": sorted({name for fov in dataset.fovs.values() for name in fov.annotations}),
+        "cell_table": dataset.cells_path,
+        "cell_columns": [] if cells is None else list(cells.columns),
+        "profiles": dataset.profiles.names,
+        "rois": [roi.label for roi in dataset.rois],
+        "problems": dataset.problems,
+    }
+
+
+def _map_facts(one: Any) -> dict[str, Any]:
+    height, width = one.shape
+    return {
+        "id": one.map_id,
+        "slice_id": one.slice_id,
+        "fovs": one.fov_names,
+        "missing_fovs": [tile.name for tile in one.placement.tiles if tile.fov is None],
+        "width_px": width,
+        "height_px": height,
+        "pixel_size_um": one.base_pixel_size_um(),
+        "bounds_um": one.placement.bounds_um,
+    }
+
+
+def _text(facts: dict[str, Any]) -> str:
+    counts = facts["counts"]
+    size = facts["pixel_size_um"]
+    excluded = [f"{one['id']} ({one['why_excluded']})" for one in facts["slices"] if not one["used"]]
+    lines = [
+        f"{facts['name']}  ({facts['layout']}: {facts['recognised']})",
+        _row("slices", counts["slices"], f"excluded: {', '.join(excluded)}" if excluded else "all used"),
+        _row("maps", counts["maps"], ""),
+        *(_map_line(one) for one in facts["maps"]),
+        _row("FOVs", counts["fovs"], _without_map(facts)),
+        _row("channels", counts["channels"], ", ".join(facts["channels"])),
+        _row("dtype", facts["dtype"] or "-", ""),
+        _row("pixel size", "unknown" if size is None else size, _size_hint(size)),
+        _row("masks", len(facts["masks"]), ", ".join(facts["masks"])),
+        _row("annotations", len(facts["annotations"]), ", ".join(facts["annotations"])),
+        _row("cells", counts["cells"], str(facts["cell_table"] or "no cell table")),
+        _row("profiles", len(facts["profiles"]), ", ".join(facts["profiles"]) or "none; `slicemap init` makes one"),
+        _row("ROIs", counts["rois"], ", ".join(facts["rois"][:8])),
+        *(f"! {problem}" for problem in facts["problems"]),
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _row(what: str, value: object, more: str) -> str:
+    return f"  {what:<12}{value!s:<8} {more}"
+
+
+def _map_line(one: dict[str, Any]) -> str:
+    missing = f", not on disk: {', '.join(one['missing_fovs'])}" if one["missing_fovs"] else ""
+    return f"    {one['id']:<12} {len(one['fovs'])} FOVs, {one['width_px']} × {one['height_px']} px{missing}"
+
+
+def _without_map(facts: dict[str, Any]) -> str:
+    names = facts["fovs_without_map"]
+    return f"{len(names)} on no map: {', '.join(names[:5])}" if names else ""
+
+
+def _size_hint(size: object) -> str:
+    if size is None:
+        return "state it: pixel_size_um in slicemap.toml, or `slicemap init --pixel-size 390nm`"
+    return "µm/px" + (" (they differ)" if isinstance(size, list) else "")

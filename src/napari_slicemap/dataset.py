@@ -1,0 +1,353 @@
+"""The acquisition as opened: FOVs, maps, slices, profiles, ROIs and cells together."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pydantic
+
+from .errors import FileFormatError, PlanError, UnknownNameError
+from .files import explain, read_json
+from .images.acquisition import Acquisition, StageY, TilePosition
+from .images.cells import read_cells
+from .images.fov import Fov
+from .images.readers import find_reader
+from .maps.descriptor import read_descriptors
+from .maps.placement import place
+from .project import PROJECT_FILE, Places, Project, find_project, write_project
+from .render.cache import PlaneCache
+from .render.profile import ProfileBook, profiles_from_marker_sets
+from .render.starter import starter_profile
+from .render.virtual_map import VirtualMap
+from .rois.table import RoiTable
+from .rois.ueler import read_roi_manager
+from .slices import slice_config
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T = TypeVar("T")
+_UELER = ".UELer"
+
+
+class Named(dict[str, T]):
+    """A mapping by name whose missing names are told with those that exist.
+
+    Parameters
+    ----------
+    kind : str
+        What it holds, for messages.
+    items : mapping of str to T
+        The content.
+    """
+
+    def __init__(self, kind: str, items: Mapping[str, T]) -> None:
+        super().__init__(items)
+        self.kind = kind
+
+    def __missing__(self, name: str) -> T:
+        raise UnknownNameError(self.kind, name, self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Named, (self.kind, dict(self))
+
+
+class Dataset:
+    """One acquisition as opened. Use :func:`open_dataset` to get one.
+
+    Parameters
+    ----------
+    path : Path
+        What was opened.
+    places : Places
+        Where its parts are.
+    file : Path or None
+        The project file.
+    acquisition : Acquisition
+        What a reader gave.
+    why : str
+        What the reader recognised.
+    """
+
+    def __init__(self, path: Path, places: Places, file: Path | None, acquisition: Acquisition, why: str) -> None:
+        self.path, self.places, self.file = path, places, file
+        self.project = places.project
+        self.layout, self.why = acquisition.layout, why
+        self.problems: list[str] = list(acquisition.problems)
+        self.cache = PlaneCache()
+        self._acquisition = acquisition
+        positions = self._positions()
+        self.fovs: Named[Fov] = Named("FOV", _with_stated_sizes(acquisition.fovs, positions))
+        self.maps: Named[VirtualMap] = Named("map", self._maps(positions))
+        self.profiles = self._profiles()
+        self.rois = self._rois()
+        self.slices = self._slices()
+
+    def __repr__(self) -> str:
+        return f"<Dataset {self.name}: {len(self.fovs)} FOVs, {len(self.maps)} maps, {self.layout}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # another process opens the same path again: what is on disk is what counts
+        return open_dataset, (self.path,)
+
+    @property
+    def name(self) -> str:
+        """The project's name, else that of the data."""
+        return self.project.name or self.places.data.stem
+
+    @property
+    def stage_y(self) -> StageY:
+        """Which way stage y grows as seen on the map."""
+        return self.project.stage_y or self._acquisition.stage_y
+
+    @cached_property
+    def channels(self) -> tuple[str, ...]:
+        """Every channel that a FOV has, in order of appearance."""
+        return tuple(dict.fromkeys(name for fov in self.fovs.values() for name in fov.channels))
+
+    @cached_property
+    def cells(self) -> pd.DataFrame | None:
+        """The cell table (see :func:`napari_slicemap.images.cells.read_cells`), or ``None``.
+
+        Raises
+        ------
+        FileFormatError
+            Naming file, line and column.
+        """
+        path = self._acquisition.cells
+        return None if path is None else read_cells(path, self._acquisition.cell_columns)
+
+    @property
+    def cells_path(self) -> Path | None:
+        """The cell table's file."""
+        return self._acquisition.cells
+
+    @property
+    def slice_ids(self) -> list[str]:
+        """Ids of the slices: those of the table, then those that only maps have."""
+        listed = list(self.slices) if self.slices is not None else []
+        return list(dict.fromkeys(listed + [one.slice_id for one in self.maps.values()]))
+
+    def is_used(self, slice_id: str) -> bool:
+        """Say whether a slice is to be used; one that is not in the table is."""
+        row = (self.slices or {}).get(slice_id)
+        return row is None or slice_config.is_used(row)
+
+    def why_excluded(self, slice_id: str) -> str:
+        """Say why a slice is not to be used, or ``""``."""
+        row = (self.slices or {}).get(slice_id)
+        return "" if row is None or slice_config.is_used(row) else slice_config.why_excluded(row)
+
+    def map_of(self, fov: str) -> VirtualMap | None:
+        """Give the first map that a FOV lies on."""
+        return self._map_by_fov.get(fov)
+
+    @cached_property
+    def _map_by_fov(self) -> dict[str, VirtualMap]:
+        made: dict[str, VirtualMap] = {}
+        for one in self.maps.values():
+            for name in one.fov_names:
+                made.setdefault(name, one)
+        return made
+
+    # --- parts ------------------------------------------------------------------------------------------
+    def _positions(self) -> tuple[TilePosition, ...]:
+        """Give descriptors where there are any, else what the layout itself says."""
+        files = sorted(self.places.found("maps").glob("*.json"))
+        files = files or sorted((self.places.data_folder / _UELER / "maps").rglob("*.json"))
+        if not files:
+            return self._acquisition.positions
+        found = read_descriptors(files)
+        self.problems += found.problems
+        return found.positions
+
+    def _maps(self, positions: Sequence[TilePosition]) -> dict[str, VirtualMap]:
+        by_map: dict[str, list[TilePosition]] = defaultdict(list)
+        for position in positions:
+            by_map[position.map_id].append(position)
+        return {
+            map_id: VirtualMap(
+                place(
+                    map_id,
+                    tiles,
+                    self.fovs,
+                    stage_y=self.stage_y,
+                    slice_id=self.project.map_slices.get(map_id) or tiles[0].slice_id or map_id,
+                ),
+                self.cache,
+            )
+            for map_id, tiles in by_map.items()
+        }
+
+    def _profiles(self) -> ProfileBook:
+        path = self.places.saved("profiles")
+        if path is not None:
+            return ProfileBook.read(path)
+        widgets = self.places.data_folder / _UELER / "widget_states.json"
+        if not widgets.is_file():
+            return ProfileBook()
+        state = read_json(widgets)
+        if not isinstance(state, dict):
+            raise FileFormatError(f"{widgets}: expected an object with marker_sets")
+        return profiles_from_marker_sets(state, widgets)
+
+    def _rois(self) -> RoiTable:
+        path = self.places.saved("rois")
+        if path is not None:
+            return RoiTable.read(path)
+        manager = self.places.data_folder / _UELER / "roi_manager.csv"
+        return read_roi_manager(manager) if manager.is_file() else RoiTable()
+
+    def _slices(self) -> Mapping[str, dict[str, Any]] | None:
+        path = self.places.saved("slice_config")
+        return None if path is None else slice_config.read(path)
+
+
+def open_dataset(path: str | os.PathLike[str], *, project: Project | None = None) -> Dataset:
+    """Open an acquisition; pixels stay on disk until they are asked for.
+
+    Parameters
+    ----------
+    path : path-like
+        A folder of FOV folders, a steinbock folder, ``tiles.csv``, or a ``slicemap.toml`` that points to one.
+    project : Project, optional
+        To take instead of the project file.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DatasetNotFoundError
+        If there is nothing there, or nothing that a reader recognises.
+    FileFormatError, PlacementError, TileReadError
+        Naming the file, row or FOV that is wrong.
+    """
+    path = Path(path)
+    found, home, file = find_project(path)
+    places = Places(project or found, home)
+    reader, why = find_reader(places.data, places.project.layout)
+    return Dataset(path, places, file, reader.read(places.data, places.read_options()), why)
+
+
+def _with_stated_sizes(fovs: Mapping[str, Fov], positions: Iterable[TilePosition]) -> dict[str, Fov]:
+    """Let FOVs know the size and pixel size that a table or descriptor states for them."""
+    made = dict(fovs)
+    for position in positions:
+        fov = made.get(position.fov)
+        if fov is not None:
+            made[position.fov] = replace(
+                fov,
+                size_hint=fov.size_hint or position.size_px,
+                stated_pixel_size_um=fov.stated_pixel_size_um or position.pixel_size_um,
+            )
+    return made
+
+
+def init_dataset(
+    path: str | os.PathLike[str],
+    *,
+    project_folder: str | os.PathLike[str] | None = None,
+    name: str = "",
+    stage_y: str | None = None,
+    pixel_size: float | str | None = None,
+    profile: str = "auto",
+    force: bool = False,
+) -> list[Path]:
+    """Write ``slicemap.toml`` for an acquisition, and profiles and ROIs where there are none yet.
+
+    Parameters
+    ----------
+    path : path-like
+        The acquisition's folder or ``tiles.csv``.
+    project_folder : path-like, optional
+        Where the project file goes; beside the data by default.
+    name : str
+        What to call the dataset.
+    stage_y : "down" or "up", optional
+        Which way stage y grows as seen on the map; the layout's own by default.
+    pixel_size : float or str, optional
+        µm, or text with a unit; for images that state none.
+    profile : str
+        Name of the starter profile.
+    force : bool
+        Replace a project file that is there.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    PlanError
+        If the folder holds a project file already, or cannot be written to.
+    SlicemapError
+        If the acquisition cannot be opened.
+    """
+    _, home, found = find_project(path)
+    data = Path(path).resolve()
+    if found is not None and project_folder is None and not force:
+        raise PlanError([f"{found} is there already; --force replaces it"])
+    if data.name == PROJECT_FILE or data.suffix == ".toml":
+        data = home.resolve()
+    folder = Path(project_folder) if project_folder is not None else (data if data.is_dir() else data.parent)
+    file = folder.resolve() / PROJECT_FILE
+    if file.exists() and not force:
+        raise PlanError([f"{file} is there already; --force replaces it"])
+    _make_writable(folder)
+    reader, _ = find_reader(data)
+    try:
+        project = Project.model_validate(
+            {
+                "name": name,
+                "data": _relative(data, file.parent),
+                "layout": reader.name,
+                "stage_y": stage_y,
+                "pixel_size_um": pixel_size,
+            }
+        )
+    except pydantic.ValidationError as error:
+        raise PlanError([explain(error, Project)]) from None
+    # opened before anything is written: a project file that opens nothing would help nobody
+    dataset = open_dataset(data, project=project.model_copy(update={"data": "." if data.is_dir() else data.name}))
+    write_project(project.model_copy(update={"stage_y": dataset.stage_y}), file)
+    return [file, *_write_parts(dataset, file.parent, project, profile)]
+
+
+def _make_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlanError([f"{folder} cannot be made ({error.strerror}); choose another --project-folder"]) from None
+    if not os.access(folder, os.W_OK):
+        raise PlanError([f"{folder} cannot be written to; choose where the project file goes with --project-folder"])
+
+
+def _relative(data: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(data, folder)).as_posix()
+    except ValueError:  # another drive on Windows
+        return data.as_posix()
+
+
+def _write_parts(dataset: Dataset, folder: Path, project: Project, profile: str) -> list[Path]:
+    """Write the starter (or imported) profiles and imported ROIs, where no file of ours holds them yet."""
+    written = []
+    if dataset.places.saved("profiles") is None:
+        book = dataset.profiles if dataset.profiles.profiles else ProfileBook().with_profile(
+            starter_profile(list(dataset.fovs.values()), profile)
+        )  # fmt: skip
+        book.write(folder / project.profiles)
+        written.append(folder / project.profiles)
+    if dataset.places.saved("rois") is None and len(dataset.rois):
+        dataset.rois.write(folder / project.rois)
+        written.append(folder / project.rois)
+    return written

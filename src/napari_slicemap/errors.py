@@ -1,0 +1,101 @@
+"""What can go wrong, by name.
+
+Each error derives from :class:`SlicemapError` and from the builtin a caller would expect, and its message
+names the culprit (file, row, FOV) and what would have been right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+class SlicemapError(Exception):
+    """Base of every error that napari-slicemap raises on purpose."""
+
+
+class DatasetNotFoundError(SlicemapError, FileNotFoundError):
+    """The path given is not there, or no reader recognises it."""
+
+
+class FileFormatError(SlicemapError, ValueError):
+    """A file's content is not what its format asks for."""
+
+
+class UnknownNameError(SlicemapError, KeyError):
+    """A channel, profile, FOV, map or the like that does not exist.
+
+    Parameters
+    ----------
+    kind : str
+        What was looked up, such as ``"channel"``.
+    name : str
+        The name that was not found.
+    available : iterable of str
+        The names that would have been valid.
+    where : str, optional
+        The place looked in, such as ``"FOV r2c3"``.
+    """
+
+    def __init__(self, kind: str, name: str, available: Iterable[str], where: str = "") -> None:
+        self.kind, self.name, self.where = kind, name, where
+        self.available = list(available)
+        super().__init__(kind, name, self.available, where)
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}unknown {self.kind} {self.name!r} (there is {listing(self.available)})"
+
+
+class TileReadError(SlicemapError, OSError):
+    """The pixels of a FOV, mask or annotation cannot be read."""
+
+
+class RegionError(SlicemapError, ValueError):
+    """A region is empty, or lies wholly outside the data."""
+
+
+class PixelSizeUnknownError(SlicemapError, ValueError):
+    """A physical length was asked for, but no pixel size is known."""
+
+
+class PlacementError(SlicemapError, ValueError):
+    """Tiles cannot be placed on a map as described."""
+
+
+class PlanError(SlicemapError, ValueError):
+    """An export was asked for that cannot be done.
+
+    Parameters
+    ----------
+    faults : sequence of str
+        Everything found wrong, each one a sentence.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = list(faults)
+        super().__init__(self.faults)
+
+    def __str__(self) -> str:
+        return "; ".join(self.faults)
+
+
+def listing(names: Iterable[str], limit: int = 12) -> str:
+    """Join names for a message, the first `limit` of them.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names in the order to show.
+    limit : int
+        How many to write out.
+
+    Returns
+    -------
+    str
+        ``"a, b, c"``, ``"a, b … and 40 more"`` or ``"none"``.
+    """
+    names = list(names)
+    if not names:
+        return "none"
+    more = f" … and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

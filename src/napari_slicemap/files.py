@@ -1,0 +1,412 @@
+"""How files are written and read, whichever room they belong to.
+
+Writes are atomic (temporary file in the same folder, fsync, rename), JSON is strict (no bare NaN), text tables
+are read as text (``"001"`` stays ``"001"``, a FOV called ``"NA"`` survives, an empty cell is ``""``).
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import hashlib
+import io
+import json
+import math
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePath
+from typing import Any, Self, TypeVar, cast, dataclass_transform
+
+import pydantic
+from pydantic import BaseModel, ConfigDict
+
+from .errors import FileFormatError, listing
+
+T = TypeVar("T")
+
+
+# --- value objects -----------------------------------------------------------------------------------------
+@dataclass_transform(frozen_default=True)
+def value_object(cls: type[T]) -> type[T]:
+    """Make a class a frozen, validated pydantic dataclass that refuses unknown keys.
+
+    Unlike a pydantic model it takes positional arguments, as small geometric values should.
+    """
+    make = pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+    return cast("type[T]", make(cls))
+
+
+class FileModel(BaseModel):
+    """A frozen value object that is (part of) a file: unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def from_data(cls, data: object, where: str | os.PathLike[str]) -> Self:
+        """Validate what was parsed from `where`.
+
+        Raises
+        ------
+        FileFormatError
+            Naming file, key, what is wrong and, for an unknown key, the known ones.
+        """
+        try:
+            return cls.model_validate(data)
+        except pydantic.ValidationError as error:
+            raise FileFormatError(f"{where}: {explain(error, cls)}") from None
+
+
+def explain(error: pydantic.ValidationError, model: type[Any] | None = None) -> str:
+    """Say a validation error in one line: where, what, and what would be right."""
+    parts = []
+    for found in error.errors(include_url=False):
+        place = ".".join(str(step) for step in found["loc"])
+        message = found["msg"].removeprefix("Value error, ")
+        if found["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            known = listing(model.model_fields) if model and len(found["loc"]) == 1 else ""
+            message = "unknown key" + (f" (known: {known})" if known else "")
+        parts.append(f"{place}: {message}" if place else message)
+    return "; ".join(parts)
+
+
+# --- atomic writing ----------------------------------------------------------------------------------------
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write to; it takes the name of `path` only when all went well.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to make or replace. Its folder must exist.
+
+    Yields
+    ------
+    Path
+        A file in the same folder, with the same suffix. On an error it is deleted and `path` is as before.
+    """
+    target = Path(path)
+    handle, name = tempfile.mkstemp(prefix=".slicemap-", suffix=target.suffix, dir=target.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        # mkstemp makes files private; give the mode that open() would have given, or keep the old file's
+        temporary.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _fsync_folder(target.parent)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _fsync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where the system lets folders be synced."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    r"""Write UTF-8 text atomically with ``\n`` line ends; parent folders are made."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))
+
+
+def write_json(path: str | os.PathLike[str], data: object) -> None:
+    """Write strict JSON atomically, indented by two, non-ASCII text kept readable."""
+    write_text(path, to_json(data) + "\n")
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """Hash a file's bytes."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+# --- JSON and TOML -----------------------------------------------------------------------------------------
+def json_safe(value: object) -> Any:
+    """Turn numpy scalars and arrays, paths, dates, sets, bytes and models into what strict JSON can hold.
+
+    Not-a-number and infinities become ``None``: JSON has no word for them.
+    """
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): json_safe(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted((json_safe(item) for item in value), key=str)
+    if isinstance(value, list | tuple):
+        return [json_safe(item) for item in value]
+    return _foreign_json_safe(value)
+
+
+def _foreign_json_safe(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return json_safe(value.model_dump())
+    if hasattr(value, "__pydantic_validator__"):
+        return json_safe(pydantic.TypeAdapter(type(value)).dump_python(value))
+    if isinstance(value, PurePath):
+        return value.as_posix()
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="backslashreplace")
+    if hasattr(value, "tolist"):  # numpy scalars and arrays, without importing numpy for it
+        return json_safe(value.tolist())
+    raise TypeError(f"cannot write {type(value).__name__} as JSON: {value!r}")
+
+
+def to_json(data: object, *, indent: int | None = 2) -> str:
+    """Serialise to strict JSON text."""
+    return json.dumps(json_safe(data), ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+def _refuse_constant(name: str, path: Path) -> object:
+    raise FileFormatError(f"{path}: {name} is not valid JSON; leave the value out or write null")
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]], path: Path) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        raise FileFormatError(f"{path}: key {listing(map(repr, twice))} stands twice")
+    return made
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read strict JSON.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is no UTF-8 JSON, holds NaN, or a key stands twice; line and column are named.
+    """
+    path = Path(path)
+    try:
+        return json.loads(
+            read_text(path),
+            parse_constant=partial(_refuse_constant, path=path),
+            object_pairs_hook=partial(_refuse_twice, path=path),
+        )
+    except json.JSONDecodeError as error:
+        raise FileFormatError(
+            f"{path}: line {error.lineno}, column {error.colno}: {error.msg}; this is no valid JSON"
+        ) from None
+    except RecursionError:
+        raise FileFormatError(f"{path}: nested too deeply to be a file of this kind") from None
+
+
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read TOML.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is no UTF-8 TOML.
+    """
+    try:
+        return tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise FileFormatError(f"{path}: {error}; this is no valid TOML") from None
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Read UTF-8 text, with or without a byte-order mark.
+
+    Raises
+    ------
+    FileFormatError
+        If the bytes are no UTF-8; the line is named.
+    FileNotFoundError
+        If there is no such file.
+    """
+    raw = Path(path).read_bytes()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise FileFormatError(f"{path}: line {line}: not UTF-8 text; save the file as UTF-8") from None
+
+
+# --- text tables -------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Row:
+    """One row of a text table.
+
+    Parameters
+    ----------
+    cells : dict of str to str
+        Column → text, stripped of outer blanks; a missing cell is ``""``.
+    where : str
+        ``"<file>, line <n>"`` for messages.
+    """
+
+    cells: dict[str, str]
+    where: str
+
+    def __getitem__(self, column: str) -> str:
+        return self.cells.get(column, "")
+
+    def number(self, column: str) -> float | None:
+        """Read a cell as a finite number; ``None`` if it is empty.
+
+        Raises
+        ------
+        FileFormatError
+            Naming file, line and column.
+        """
+        text = self[column]
+        if not text:
+            return None
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise FileFormatError(f"{self.where}: {column} is {text!r}, expected a number")
+        return value
+
+
+def read_table(path: str | os.PathLike[str], required: Sequence[str] = ()) -> list[Row]:
+    """Read a CSV with a header as text.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, UTF-8, comma-separated.
+    required : sequence of str
+        Columns that must be there.
+
+    Returns
+    -------
+    list of Row
+        The rows that are not blank.
+
+    Raises
+    ------
+    FileFormatError
+        Naming the file and line of a missing column, a doubled one, or a row that is too long or too short.
+    """
+    path = Path(path)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    rows: list[Row] = []
+    header: list[str] = []
+    try:
+        for cells in reader:
+            where = f"{path}, line {reader.line_num}"
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not header:
+                header = _header(cells, required, where)
+                continue
+            if len(cells) != len(header):
+                raise FileFormatError(
+                    f"{where}: {len(cells)} cells, expected {len(header)} as in the header"
+                    "; is a comma in a text without quotes?"
+                )
+            rows.append(Row({name: cell.strip() for name, cell in zip(header, cells, strict=True)}, where))
+    except csv.Error as error:
+        raise FileFormatError(f"{path}, line {reader.line_num}: {error}") from None
+    if not header:
+        raise FileFormatError(f"{path}: the file is empty; expected a header with {listing(required)}")
+    return rows
+
+
+def _header(cells: Sequence[str], required: Sequence[str], where: str) -> list[str]:
+    header = [cell.strip() for cell in cells]
+    if missing := [name for name in required if name not in header]:
+        hint = "; is it separated by ';' or tabs instead of commas?" if len(header) == 1 else ""
+        raise FileFormatError(f"{where}: no column {listing(missing)} (there is {listing(header)}){hint}")
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise FileFormatError(f"{where}: column {listing(map(repr, twice))} stands twice")
+    return header
+
+
+def table_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    r"""Format rows as CSV text with ``\n`` line ends; ``None`` is written empty."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row.get(name)) for name in columns])
+    return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    """Make a cell of a value; a lone carriage return would not be quoted, and break the row when read."""
+    if isinstance(value, str):
+        return value.replace("\r\n", "\n").replace("\r", "\n")
+    return "" if value is None else value
+
+
+# --- names -------------------------------------------------------------------------------------------------
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))}
+_MAX_STEM = 120  # leaves room for suffixes under the 255 bytes that file systems allow
+
+
+def safe_stem(name: str) -> str:
+    """Make a file stem of any name: characters outside ``A–Za–z0–9_.-`` become ``_``.
+
+    ``.``, ``..``, empty and reserved device names get a leading ``_``; over-long names are cut and end in
+    eight digits of their hash, so that two of them stay two.
+    """
+    stem = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+    if not stem.strip(".") or stem.split(".")[0].upper() in _RESERVED:
+        stem = f"_{stem}"
+    if len(stem) > _MAX_STEM:
+        stem = f"{stem[: _MAX_STEM - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return stem
+
+
+def distinct_stems(stems: Sequence[str]) -> list[str]:
+    """Give repeated stems a number (``_2``, ``_3`` …), so that no two share a file, on any file system.
+
+    Parameters
+    ----------
+    stems : sequence of str
+        Stems in the order of the items.
+
+    Returns
+    -------
+    list of str
+        As many stems, all different when compared without case.
+    """
+    taken: set[str] = set()
+    wanted = {stem.casefold() for stem in stems}
+    made = []
+    for stem in stems:
+        candidate, number = stem, 2
+        while candidate.casefold() in taken or (candidate != stem and candidate.casefold() in wanted):
+            candidate, number = f"{stem}_{number}", number + 1
+        taken.add(candidate.casefold())
+        made.append(candidate)
+    return made
+
+
+def now_iso() -> str:
+    """Return the present time, ISO 8601 UTC to the second."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

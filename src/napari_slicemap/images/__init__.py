@@ -1,0 +1,1 @@
+"""What the microscope left: FOVs, their pixels, masks, positions and tables, one reader per layout."""

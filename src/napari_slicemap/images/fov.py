@@ -1,0 +1,330 @@
+"""One field of view: lazily read pixels, masks and annotations, pixel size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from ..errors import RegionError, TileReadError, UnknownNameError
+from .area import area_mean
+from .region import Grid, Region, Window, inside
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .tiff import TiffImage
+
+ZChoice = int | Literal["max", "mean"]
+"""A z plane by number, or the projection over all of them."""
+
+
+class Plane(Protocol):
+    """The pixels of one channel (or of a label image), read window by window."""
+
+    @property
+    def path(self) -> Path:
+        """The file they come from, for messages and provenance."""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """``(T, Z, Y, X)``."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pixels."""
+
+    @property
+    def pixel_size_um(self) -> float | None:
+        """Pixel size in µm, if the file states it."""
+
+    def read(self, t: int, z: int, window: Window) -> NDArray[Any]:
+        """Read ``(H, W)`` pixels of a window that lies within the plane."""
+
+
+@dataclass(frozen=True)
+class TiffPlane:
+    """One channel of a TIFF image.
+
+    Parameters
+    ----------
+    image : TiffImage
+        The file.
+    channel : int
+        Which of its channels.
+    """
+
+    image: TiffImage
+    channel: int = 0
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.image.path
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """``(T, Z, Y, X)``."""
+        t, _, z, y, x = self.image.info.shape
+        return t, z, y, x
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pixels."""
+        return self.image.info.dtype
+
+    @property
+    def pixel_size_um(self) -> float | None:
+        """Pixel size in µm, if the file states it."""
+        return self.image.info.pixel_size_um
+
+    def read(self, t: int, z: int, window: Window) -> NDArray[Any]:
+        """Read ``(H, W)`` pixels of a window."""
+        return self.image.read(self.channel, t, z, window)
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A label image whose labels have names and colours.
+
+    Parameters
+    ----------
+    plane : Plane
+        The labels.
+    table : Path or None
+        CSV with columns ``label,name,color``.
+    """
+
+    plane: Plane
+    table: Path | None = None
+
+    def colors(self) -> dict[int, str]:
+        """Read the colours by label.
+
+        Raises
+        ------
+        FileFormatError
+            Naming file and line of a bad row.
+        """
+        from ..files import read_table
+
+        if self.table is None:
+            return {}
+        rows = read_table(self.table, ("label", "color"))
+        return {int(row.number("label") or 0): row["color"] for row in rows}
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Fov:
+    """One field of view: an image ``(T, C, Z, Y, X)`` whose pixels are read when asked for.
+
+    Parameters
+    ----------
+    name : str
+        Unique in the dataset.
+    planes : mapping of str to Plane
+        Channel name → pixels, in channel order.
+    stated_pixel_size_um : float, optional
+        Pixel size in µm as stated by a table or descriptor.
+    fallback_pixel_size_um : float, optional
+        Pixel size in µm to take where neither a table nor the image states one.
+    size_hint : tuple of int, optional
+        ``(width, height)`` in px as stated by a table or descriptor, so that the file need not be opened to
+        place the FOV. Checked when pixels are read.
+    masks : mapping of str to Plane
+        Mask name → label image.
+    annotations : mapping of str to Annotation
+        Annotation name → label image with colours.
+    """
+
+    name: str
+    planes: Mapping[str, Plane]
+    stated_pixel_size_um: float | None = None
+    fallback_pixel_size_um: float | None = None
+    size_hint: tuple[int, int] | None = None
+    masks: Mapping[str, Plane] = field(default_factory=dict)
+    annotations: Mapping[str, Annotation] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.planes:
+            raise ValueError(f"FOV {self.name}: an FOV needs at least one channel")
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Channel names in order."""
+        return tuple(self.planes)
+
+    @cached_property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """``(T, C, Z, Y, X)``, from the first channel's file.
+
+        Raises
+        ------
+        TileReadError
+            If the file cannot be read, or its size is not what the table or descriptor states.
+        """
+        first = next(iter(self.planes.values()))
+        t, z, y, x = self._checked(first)
+        return t, len(self.planes), z, y, x
+
+    @cached_property
+    def pixel_size_um(self) -> float | None:
+        """Pixel size in µm, ``None`` where unknown; opens the image only if no table states it."""
+        if self.stated_pixel_size_um is not None:
+            return self.stated_pixel_size_um
+        return next(iter(self.planes.values())).pixel_size_um or self.fallback_pixel_size_um
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """``(width, height)`` in px; opens the file only if nothing else states it."""
+        return self.size_hint or (self.shape[4], self.shape[3])
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype that holds every channel."""
+        return np.result_type(*{plane.dtype for plane in self.planes.values()})
+
+    @property
+    def bounds(self) -> Window:
+        """The whole FOV, FOV px."""
+        width, height = self.size_px
+        return Window(0, width, 0, height)
+
+    def read(
+        self,
+        channels: Sequence[str] | None = None,
+        region: Region | None = None,
+        downsample: int = 1,
+        t: int = 0,
+        z: ZChoice = 0,
+    ) -> NDArray[Any]:
+        """Read pixels.
+
+        Parameters
+        ----------
+        channels : sequence of str, optional
+            Which channels, in this order (all by default).
+        region : Region, optional
+            FOV px, half-open; fractional bounds go outward, what lies outside the FOV is left out.
+        downsample : int
+            Area mean over squares of so many px, on a grid that starts at the FOV's corner.
+        t : int
+            Time point.
+        z : int or "max" or "mean"
+            Plane or projection.
+
+        Returns
+        -------
+        ndarray, (C, H, W)
+            Source dtype at downsample 1, float32 above.
+
+        Raises
+        ------
+        UnknownNameError
+            If a channel does not exist; those present are listed.
+        RegionError
+            If the region lies wholly outside, or t or z does not exist.
+        TileReadError
+            If a file cannot be read.
+        """
+        names = self.channels if channels is None else channels
+        window = self.bounds if region is None else inside(region, self.bounds, f"FOV {self.name}")
+        grid = Grid(downsample)
+        pixels = grid.pixels(grid.cells(window & self.bounds)) & self.bounds
+        stack = self.read_window(names, pixels, t, z)
+        return stack if downsample == 1 else area_mean(stack, pixels, grid)[0]
+
+    def read_window(self, channels: Sequence[str], window: Window, t: int = 0, z: ZChoice = 0) -> NDArray[Any]:
+        """Read ``(C, H, W)`` pixels of a window within the FOV, undownsampled; see :meth:`read`."""
+        planes = [self.plane(name) for name in channels]
+        return np.stack([self._read_plane(plane, t, z, window) for plane in planes])
+
+    def plane(self, channel: str) -> Plane:
+        """Give a channel's plane.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is none of that name; a name matches exactly, never by part.
+        """
+        if channel not in self.planes:
+            raise UnknownNameError("channel", channel, self.planes, where=f"FOV {self.name}")
+        return self.planes[channel]
+
+    def read_labels(self, kind: Literal["mask", "annotation"], name: str, window: Window) -> NDArray[Any]:
+        """Read labels of a window within the FOV.
+
+        Parameters
+        ----------
+        kind : "mask" or "annotation"
+            Which of the two.
+        name : str
+            Its name.
+        window : Window
+            FOV px.
+
+        Returns
+        -------
+        ndarray of int, (H, W)
+
+        Raises
+        ------
+        UnknownNameError
+            If the FOV has none of that name.
+        TileReadError
+            If the file cannot be read, is not of the FOV's size, or holds no whole numbers.
+        """
+        found: Mapping[str, Any] = self.masks if kind == "mask" else self.annotations
+        if name not in found:
+            raise UnknownNameError(kind, name, found, where=f"FOV {self.name}")
+        plane: Plane = found[name] if kind == "mask" else found[name].plane
+        labels = self._read_plane(plane, 0, 0, window)
+        if labels.dtype.kind not in "iub":
+            raise TileReadError(f"FOV {self.name}: {plane.path}: a {kind} holds whole numbers, not {labels.dtype}")
+        return labels
+
+    def sources(self) -> list[Path]:
+        """List the image files behind the FOV, each once."""
+        return list(dict.fromkeys(plane.path for plane in self.planes.values()))
+
+    def _checked(self, plane: Plane) -> tuple[int, int, int, int]:
+        """Give a plane's shape, holding its size against what was stated and against the other planes."""
+        t, z, y, x = plane.shape
+        if self.size_hint and self.size_hint != (x, y):
+            raise TileReadError(
+                f"FOV {self.name}: {plane.path} is {x} × {y} px, "
+                f"but the FOV is stated as {self.size_hint[0]} × {self.size_hint[1]} px"
+            )
+        return t, z, y, x
+
+    def _read_plane(self, plane: Plane, t: int, z: ZChoice, window: Window) -> NDArray[Any]:
+        try:
+            return self._project(plane, t, z, window)
+        except TileReadError as error:
+            if str(error).startswith(f"FOV {self.name}"):
+                raise
+            raise TileReadError(f"FOV {self.name}: {error}") from error
+
+    def _project(self, plane: Plane, t: int, z: ZChoice, window: Window) -> NDArray[Any]:
+        times, depth, height, width = self._checked(plane)
+        if (width, height) != self.size_px:
+            raise TileReadError(
+                f"{plane.path} is {width} × {height} px, the FOV {self.size_px[0]} × {self.size_px[1]} px"
+            )
+        for axis, index, count in (("t", t, times), ("z", z if isinstance(z, int) else 0, depth)):
+            if not 0 <= index < count:
+                raise RegionError(f"FOV {self.name}: {axis} = {index} does not exist (0 to {count - 1} do)")
+        if isinstance(z, int):
+            return np.asarray(plane.read(t, z, window))
+        planes = np.stack([plane.read(t, index, window) for index in range(depth)])
+        if z == "max":
+            return np.asarray(planes.max(axis=0))
+        return np.asarray(planes.mean(axis=0, dtype=np.float64), np.float32)

@@ -1,0 +1,70 @@
+"""A folder of FOV folders, one TIFF per channel, as MIBI and UELer users keep them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...errors import FileFormatError
+from ..acquisition import Acquisition, ReadOptions, image_files
+from ..fov import Fov, TiffPlane
+from ..labels import masks_and_annotations
+from ..tiff import TiffImage
+
+
+class FovFolders:
+    """``<FOV>/[rescaled/]<channel>.tif[f]``, ``<masks>/<FOV>_<mask>.tif[f]``, a cell table."""
+
+    name = "fov-folders"
+    summary = "a folder of FOV folders with one TIFF per channel"
+
+    def detect(self, path: Path) -> str:
+        """Say which FOV folder was found first."""
+        if not path.is_dir():
+            return ""
+        skip = frozenset(path / name for name in ("masks", "annotations", "exports"))
+        found = next((folder for folder in _subfolders(path, skip) if _channel_files(folder)), None)
+        return f"folder {found.name} holds one TIFF per channel" if found else ""
+
+    def read(self, path: Path, options: ReadOptions) -> Acquisition:
+        """List the FOV folders; no image is opened."""
+        if not path.is_dir():
+            raise FileFormatError(f"{path}: expected a folder of FOV folders")
+        files = {folder.name: _channel_files(folder) for folder in _subfolders(path, options.skip)}
+        files = {name: found for name, found in files.items() if found}
+        problems: list[str] = []
+        masks, annotations = masks_and_annotations(options, set(files), problems)
+        fovs = {
+            name: Fov(
+                name=name,
+                planes={channel: TiffPlane(TiffImage(file)) for channel, file in found.items()},
+                fallback_pixel_size_um=options.pixel_size_um,
+                masks=masks[name],
+                annotations=annotations[name],
+            )
+            for name, found in files.items()
+        }
+        return Acquisition(
+            layout=self.name,
+            root=path,
+            fovs=fovs,
+            cells=options.cells if options.cells.is_file() else None,
+            cell_columns=options.cell_columns,
+            problems=tuple(problems),
+        )
+
+
+def _subfolders(path: Path, skip: frozenset[Path]) -> list[Path]:
+    folders = (entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    return sorted(folder for folder in folders if folder not in skip)
+
+
+def _channel_files(folder: Path) -> dict[str, Path]:
+    """Give channel name → file; a ``rescaled`` folder goes before the files beside it."""
+    found: dict[str, Path] = {}
+    for file in image_files(folder / "rescaled") or image_files(folder):
+        if file.stem in found:
+            raise FileFormatError(
+                f"{folder}: channel {file.stem} stands twice, {found[file.stem].name} and {file.name}"
+            )
+        found[file.stem] = file
+    return found

@@ -1,0 +1,128 @@
+"""Imaging mass cytometry as steinbock leaves it: multichannel TIFFs, images.csv, panel.csv, masks."""
+
+from __future__ import annotations
+
+from pathlib import Path, PureWindowsPath
+
+from ...errors import FileFormatError, listing
+from ...files import Row, read_table
+from ..acquisition import Acquisition, CellColumns, ReadOptions, TilePosition, image_files
+from ..fov import Fov, TiffPlane
+from ..tiff import TiffImage
+
+_CELL_COLUMNS = CellColumns(fov="Image", label="Object", x="centroid-1", y="centroid-0")
+
+
+class Steinbock:
+    """``img/<image>.tiff``, ``images.csv``, ``panel.csv``, ``masks_<name>/<image>.tiff``, ``cells.csv``."""
+
+    name = "steinbock"
+    summary = "a steinbock folder (images.csv, panel.csv, img/)"
+
+    def detect(self, path: Path) -> str:
+        """Say that the two tables and the image folder are there."""
+        there = (path / "images.csv").is_file() and (path / "panel.csv").is_file() and (path / "img").is_dir()
+        return "images.csv, panel.csv and img/ are those of steinbock" if there else ""
+
+    def read(self, path: Path, options: ReadOptions) -> Acquisition:
+        """Read the tables; one image is opened, to hold its channels against the panel."""
+        channels = _panel(path / "panel.csv")
+        masks = {
+            folder.name.removeprefix("masks_"): folder for folder in sorted(path.glob("masks_*")) if folder.is_dir()
+        }
+        fovs: dict[str, Fov] = {}
+        positions: list[TilePosition] = []
+        problems: list[str] = []
+        for row in read_table(path / "images.csv", ("image", "width_px", "height_px")):
+            fov, position = _fov(path, row, channels, masks, options)
+            if fov.name in fovs:
+                raise FileFormatError(f"{row.where}: image {row['image']} stands twice")
+            fovs[fov.name] = fov
+            positions += [position] if position else []
+        listed = {Path(name).stem for name in fovs}
+        problems += [
+            f"{file}: not listed in images.csv; left out"
+            for file in image_files(path / "img")
+            if file.stem not in listed
+        ]
+        _check_channels(fovs, channels)
+        cells = options.cells if options.cells.is_file() else path / "cells.csv"
+        own = cells == path / "cells.csv" and options.cell_columns == CellColumns()
+        return Acquisition(
+            layout=self.name,
+            root=path,
+            fovs=fovs,
+            positions=tuple(positions),
+            stage_y="up",
+            cells=cells if cells.is_file() else None,
+            cell_columns=_CELL_COLUMNS if own else options.cell_columns,
+            problems=tuple(problems),
+        )
+
+
+def _panel(path: Path) -> tuple[str, ...]:
+    """Give the names of the channels kept, in image order."""
+    kept = [row for row in read_table(path, ("name",)) if row["keep"] in ("", "1", "1.0", "True", "true")]
+    names = [row["name"] or row["channel"] for row in kept]
+    for row, name in zip(kept, names, strict=True):
+        if not name:
+            raise FileFormatError(f"{row.where}: a channel needs a name")
+        if names.count(name) > 1:
+            raise FileFormatError(f"{row.where}: channel {name} stands twice")
+    return tuple(names)
+
+
+def _fov(
+    path: Path, row: Row, channels: tuple[str, ...], masks: dict[str, Path], options: ReadOptions
+) -> tuple[Fov, TilePosition | None]:
+    image, name = path / "img" / row["image"], Path(row["image"]).stem
+    width, height = row.number("width_px"), row.number("height_px")
+    if not width or not height:
+        raise FileFormatError(f"{row.where}: width_px and height_px are needed")
+    size = (int(width), int(height))
+    extent = row.number("acquisition_width_um")
+    pixel_size = extent / width if extent else None
+    source = TiffImage(image)
+    fov = Fov(
+        name=name,
+        planes={channel: TiffPlane(source, index) for index, channel in enumerate(channels)},
+        stated_pixel_size_um=pixel_size,
+        fallback_pixel_size_um=options.pixel_size_um,
+        size_hint=size,
+        masks={
+            mask: TiffPlane(TiffImage(folder / row["image"]))
+            for mask, folder in masks.items()
+            if (folder / row["image"]).is_file()
+        },
+    )
+    return fov, _position(row, name, size, pixel_size)
+
+
+def _position(row: Row, name: str, size: tuple[int, int], pixel_size: float | None) -> TilePosition | None:
+    corners = [row.number(f"acquisition_{corner}_{axis}_um") for axis in "xy" for corner in ("start", "end")]
+    if any(corner is None for corner in corners):
+        return None
+    x0, x1, y0, y1 = (float(corner) for corner in corners if corner is not None)
+    # one slide is one .mcd file; without one, images are named <slide>_<number>
+    slide = PureWindowsPath(row["source_file"]).stem or name.rsplit("_", 1)[0]
+    return TilePosition(
+        map_id=slide,
+        fov=name,
+        source=row.where,
+        center_um=((x0 + x1) / 2, (y0 + y1) / 2),
+        size_px=size,
+        pixel_size_um=pixel_size,
+    )
+
+
+def _check_channels(fovs: dict[str, Fov], channels: tuple[str, ...]) -> None:
+    """Hold the panel against the first image that can be read: names would slip by one unnoticed."""
+    for fov in fovs.values():
+        image = next(iter(fov.planes.values()))
+        if isinstance(image, TiffPlane) and image.path.is_file():
+            count = image.image.info.shape[1]
+            if count != len(channels):
+                raise FileFormatError(
+                    f"{image.path}: {count} channels, but panel.csv keeps {len(channels)} ({listing(channels)})"
+                )
+            return

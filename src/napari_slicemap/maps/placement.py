@@ -1,0 +1,240 @@
+"""Placement: from stage µm to whole pixels of one map's canvas, once, in float64."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import PixelSizeUnknownError, PlacementError
+from ..images.acquisition import StageY, TilePosition
+from ..images.fov import Fov
+from ..images.region import Window
+
+if TYPE_CHECKING:
+    from shapely import STRtree
+
+SAME_PIXEL_SIZE = 1e-6
+"""Relative difference up to which two pixel sizes count as the same."""
+
+
+@dataclass(frozen=True)
+class PlacedTile:
+    """One FOV on the canvas of a map.
+
+    Parameters
+    ----------
+    name : str
+        The FOV's name.
+    window : Window
+        What it covers, map px.
+    ratio : float
+        FOV pixels per map pixel; 1.0 where the pixel sizes are the same.
+    fov : Fov or None
+        ``None`` where the map names a FOV that is not on disk.
+    source : str
+        File and entry that placed it.
+    """
+
+    name: str
+    window: Window
+    ratio: float
+    fov: Fov | None
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The tiles of one map on its canvas.
+
+    Parameters
+    ----------
+    map_id : str
+        The map.
+    tiles : tuple of PlacedTile
+        In painting order.
+    pixel_size_um : float or None
+        Size of a map px in µm; ``None`` where unknown.
+    bounds_um : tuple of float or None
+        ``(x_min, x_max, y_min, y_max)``, stage µm: the union of the tiles.
+    stage_y : "down" or "up"
+        Which way stage y grows as seen on the map.
+    slice_id : str
+        The slice that the map shows.
+    """
+
+    map_id: str
+    tiles: tuple[PlacedTile, ...]
+    pixel_size_um: float | None
+    bounds_um: tuple[float, float, float, float] | None
+    stage_y: StageY
+    slice_id: str
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """``(height, width)`` of the canvas, map px."""
+        return max(t.window.y1 for t in self.tiles), max(t.window.x1 for t in self.tiles)
+
+    @cached_property
+    def _index(self) -> STRtree:
+        import shapely
+
+        x0, x1, y0, y1 = np.array([tile.window for tile in self.tiles], dtype=float).T
+        return shapely.STRtree(shapely.box(x0, y0, x1, y1))
+
+    def visible(self, window: Window) -> list[int]:
+        """List the indices of the tiles that share a pixel with a window (map px), in painting order."""
+        import shapely
+
+        if window.empty:
+            return []
+        # half a pixel inside, so that a tile that only touches the window is not found
+        box = shapely.box(window.x0 + 0.5, window.y0 + 0.5, window.x1 - 0.5, window.y1 - 0.5)
+        return sorted(int(index) for index in self._index.query(box))
+
+    def stage_um(self, x: float, y: float) -> tuple[float, float]:
+        """Take a point from map px to stage µm.
+
+        Raises
+        ------
+        PixelSizeUnknownError
+            If the map has no pixel size.
+        """
+        if self.pixel_size_um is None or self.bounds_um is None:
+            raise PixelSizeUnknownError(f"map {self.map_id}: its pixel size is unknown, so there is no stage position")
+        x_min, _, y_min, y_max = self.bounds_um
+        along = y * self.pixel_size_um
+        return x_min + x * self.pixel_size_um, y_max - along if self.stage_y == "up" else y_min + along
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """A tile before placement: its box ``(left, right, low, high)`` in stage µm or in px."""
+
+    position: TilePosition
+    fov: Fov | None
+    size_px: tuple[int, int]
+    pixel_size_um: float | None
+    box: tuple[float, float, float, float]
+
+
+def place(
+    map_id: str,
+    positions: Sequence[TilePosition],
+    fovs: Mapping[str, Fov],
+    *,
+    stage_y: StageY = "down",
+    pixel_size_um: float | None = None,
+    slice_id: str = "",
+    strict: bool = False,
+) -> Placement:
+    """Place the FOVs of one map.
+
+    Parameters
+    ----------
+    map_id : str
+        The map.
+    positions : sequence of TilePosition
+        Of this map, in painting order; all in stage µm or all in map px.
+    fovs : mapping of str to Fov
+        The FOVs on disk by name.
+    stage_y : "down" or "up"
+        Which way stage y grows as seen on the map.
+    pixel_size_um : float, optional
+        Size of a map px; by default the one that most tiles have (the finest of those, if in doubt).
+    slice_id : str
+        The slice that the map shows; the map's id by default.
+    strict : bool
+        Refuse tiles of another pixel size instead of resampling them.
+
+    Returns
+    -------
+    Placement
+
+    Raises
+    ------
+    PlacementError
+        If sizes are missing, stage and pixel positions are mixed, or (`strict`) pixel sizes differ.
+    """
+    tiles = [_tile(map_id, position, fovs) for position in positions]
+    if not tiles:
+        raise PlacementError(f"map {map_id}: it has no tile")
+    in_px = {tile.position.origin_px is not None for tile in tiles}
+    if len(in_px) > 1:
+        raise PlacementError(f"map {map_id}: some tiles are placed in px and some in stage µm; use one of them")
+    base = pixel_size_um or _usual_pixel_size(tiles)
+    if strict:
+        _refuse_odd_sizes(map_id, tiles, base)
+    stage = False in in_px
+    unit = base if stage and base is not None else 1.0
+    left, right = min(tile.box[0] for tile in tiles), max(tile.box[1] for tile in tiles)
+    low, high = min(tile.box[2] for tile in tiles), max(tile.box[3] for tile in tiles)
+    # positions in map px have y downwards by their own definition
+    stage_y = stage_y if stage else "down"
+    placed = []
+    for tile in tiles:
+        ratio = _ratio(tile, base)
+        x0 = _round((tile.box[0] - left) / unit)
+        y0 = _round((high - tile.box[3] if stage_y == "up" else tile.box[2] - low) / unit)
+        width, height = (max(1, _round(size / ratio)) for size in tile.size_px)
+        window = Window(x0, x0 + width, y0, y0 + height)
+        placed.append(PlacedTile(tile.position.fov, window, ratio, tile.fov, tile.position.source))
+    scale = 1.0 if stage else base
+    bounds = None if scale is None else (left * scale, right * scale, low * scale, high * scale)
+    return Placement(map_id, tuple(placed), base, bounds, stage_y, slice_id or map_id)
+
+
+def _tile(map_id: str, position: TilePosition, fovs: Mapping[str, Fov]) -> _Tile:
+    fov = fovs.get(position.fov)
+    size = position.size_px or (fov.size_px if fov else None)
+    if size is None:
+        raise PlacementError(f"map {map_id}: FOV {position.fov} is not on disk, and {position.source} states no size")
+    pixel_size = position.pixel_size_um or (fov.pixel_size_um if fov else None)
+    if position.origin_px is not None:
+        x, y = position.origin_px
+        return _Tile(position, fov, size, pixel_size, (x, x + size[0], y, y + size[1]))
+    if position.center_um is None:
+        raise PlacementError(f"map {map_id}: {position.source} gives FOV {position.fov} no position")
+    if pixel_size is None:
+        raise PlacementError(
+            f"map {map_id}: FOV {position.fov} lies at a stage position, but its pixel size is unknown; "
+            f"state fovSizeMicrons in {position.source}, or pixel_size_um in slicemap.toml"
+        )
+    (x, y), half_x, half_y = position.center_um, size[0] * pixel_size / 2, size[1] * pixel_size / 2
+    return _Tile(position, fov, size, pixel_size, (x - half_x, x + half_x, y - half_y, y + half_y))
+
+
+def _usual_pixel_size(tiles: Sequence[_Tile]) -> float | None:
+    """Give the pixel size that most tiles have; the finest of them where two are equally usual."""
+    known = [tile.pixel_size_um for tile in tiles if tile.pixel_size_um is not None]
+    if not known:
+        return None
+    # sizes within the tolerance count as one: log-spaced bins of that width
+    bins = Counter(round(math.log(size) / SAME_PIXEL_SIZE) for size in known)
+    best = max(bins, key=lambda key: (bins[key], -key))
+    return next(size for size in known if round(math.log(size) / SAME_PIXEL_SIZE) == best)
+
+
+def _ratio(tile: _Tile, base: float | None) -> float:
+    if base is None or tile.pixel_size_um is None:
+        return 1.0
+    ratio = base / tile.pixel_size_um
+    return 1.0 if abs(ratio - 1.0) <= SAME_PIXEL_SIZE else ratio
+
+
+def _refuse_odd_sizes(map_id: str, tiles: Sequence[_Tile], base: float | None) -> None:
+    for tile in tiles:
+        if _ratio(tile, base) != 1.0:
+            raise PlacementError(
+                f"map {map_id}: FOV {tile.position.fov} has {tile.pixel_size_um:g} µm/px, the map {base:g} µm/px"
+            )
+
+
+def _round(value: float) -> int:
+    """Round to the nearest pixel, halves up; the sixth decimal is noise of the division, not position."""
+    return math.floor(round(value, 6) + 0.5)

@@ -1,0 +1,216 @@
+"""``render_fov_to_array``: one FOV, or arrays that stand for one, to pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..errors import RegionError, UnknownNameError
+from ..images.fov import Fov, ZChoice
+from ..images.region import Grid, Region, Window, inside
+from .cache import PlaneCache
+from .channels import ChannelSettings, check_settings, hex_color
+from .overlays import Overlay
+from .scene import Method, Pixels, paint, stack_cells
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def render_fov_to_array(
+    source: Fov | Mapping[str, NDArray[Any]],
+    channel_settings: Mapping[str, ChannelSettings],
+    *,
+    region: Region | None = None,
+    downsample: int = 1,
+    composite: bool = True,
+    overlays: Sequence[Overlay] = (),
+    method: Method = "area",
+    grid_origin: tuple[int, int] = (0, 0),
+    pad: bool = False,
+    alpha: bool = False,
+    background: str = "#000000",
+    t: int = 0,
+    z: ZChoice = 0,
+    labels: Mapping[str, NDArray[Any]] | None = None,
+    cache: PlaneCache | None = None,
+) -> NDArray[Any]:
+    """Render one FOV.
+
+    Parameters
+    ----------
+    source : Fov or mapping of str to ndarray (H, W)
+        A FOV, or channel name → pixels of any real dtype.
+    channel_settings : mapping of str to ChannelSettings
+        How each channel is shown; the order of drawing. Names match exactly.
+    region : Region, optional
+        FOV px, half-open (the whole FOV by default). Fractional bounds go outward to whole pixels, once; what
+        lies outside the FOV is left out.
+    downsample : int
+        Size of an output px in FOV px, at least 1.
+    composite : bool
+        Colours added up, or the channels as they are.
+    overlays : sequence of Overlay
+        Annotations, masks and shapes to draw; they need ``composite=True``.
+    method : "area" or "nearest"
+        Mean over the FOV px of each output px, or one of them (faster, but it aliases).
+    grid_origin : tuple of int
+        ``(x, y)`` FOV px where an output px begins.
+    pad : bool
+        Keep the size of a region that reaches beyond the FOV, with background there.
+    alpha : bool
+        Add an alpha channel: opaque where the FOV is.
+    background : str
+        Colour beyond the FOV, where `pad` shows it.
+    t : int
+        Time point.
+    z : int or "max" or "mean"
+        Plane or projection.
+    labels : mapping of str to ndarray of int (H, W), optional
+        Masks and annotations by name, where `source` is arrays.
+    cache : PlaneCache, optional
+        Where decoded planes are kept.
+
+    Returns
+    -------
+    ndarray
+        uint8 ``(H, W, 3)``, or ``(H, W, 4)`` with `alpha`; with ``composite=False`` the channels
+        ``(C, H, W)``: source dtype at downsample 1, float32 above.
+
+    Raises
+    ------
+    UnknownNameError
+        If a channel, mask or annotation does not exist; those present are listed.
+    RegionError
+        If the region lies wholly outside the FOV.
+    TileReadError
+        If a file cannot be read.
+    ValueError
+        If no channel is given, or `downsample` is less than 1.
+    """
+    check_settings(channel_settings)
+    if overlays and not composite:
+        raise ValueError("overlays are drawn on a composite; leave them out or set composite=True")
+    scene = _scene(source, labels, t, z, cache)
+    scene.check(channel_settings)
+    grid = Grid(downsample, *grid_origin)
+    window = scene.bounds if region is None else inside(region, scene.bounds, scene.name)
+    window = window if pad else window & scene.bounds
+    cells = grid.cells(window)
+    if not composite:
+        return stack_cells(scene, list(channel_settings), cells, grid, method=method)
+    painted = paint(scene, channel_settings, cells, grid, overlays, method=method, background=hex_color(background))
+    return with_alpha(painted.image, painted.covered) if alpha else painted.image
+
+
+def with_alpha(image: NDArray[np.uint8], opaque: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Add an alpha channel: RGB ``(H, W, 3)`` to RGBA ``(H, W, 4)``, 255 where opaque and 0 elsewhere."""
+    made: NDArray[np.uint8] = np.dstack([image, np.where(opaque, 255, 0).astype(np.uint8)])
+    return made
+
+
+@dataclass(frozen=True)
+class _FovScene:
+    """A FOV as a scene: one tile that covers everything."""
+
+    fov: Fov
+    t: int
+    z: ZChoice
+    cache: PlaneCache
+
+    @property
+    def name(self) -> str:
+        return f"FOV {self.fov.name}"
+
+    @property
+    def bounds(self) -> Window:
+        return self.fov.bounds
+
+    def check(self, channels: Mapping[str, ChannelSettings]) -> None:
+        for name in channels:
+            self.fov.plane(name)
+
+    def pixels(self, channels: Sequence[str], window: Window) -> Pixels:
+        if not channels:  # all are invisible
+            return Pixels(np.zeros((0, *window.shape), np.uint8), self.owners(window))
+        return Pixels(self.cache.read(self.fov, channels, window, self.t, self.z), self.owners(window))
+
+    def labels(self, kind: Literal["mask", "annotation"], name: str, window: Window) -> NDArray[np.int64]:
+        return self.fov.read_labels(kind, name, window).astype(np.int64)
+
+    def owners(self, window: Window) -> NDArray[np.int32]:
+        return np.zeros(window.shape, np.int32)
+
+    def colors(self, name: str) -> dict[int, str]:
+        if name not in self.fov.annotations:
+            raise UnknownNameError("annotation", name, self.fov.annotations, where=self.name)
+        return self.fov.annotations[name].colors()
+
+    def unreadable(self) -> frozenset[int]:
+        return frozenset()
+
+
+@dataclass(frozen=True)
+class _ArrayScene:
+    """Arrays by channel as a scene."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    label_arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    name: str = "the arrays given"
+
+    @property
+    def bounds(self) -> Window:
+        height, width = next(iter(self.arrays.values())).shape
+        return Window(0, width, 0, height)
+
+    def check(self, channels: Mapping[str, ChannelSettings]) -> None:
+        for name in channels:
+            if name not in self.arrays:
+                raise UnknownNameError("channel", name, self.arrays, where=self.name)
+
+    def pixels(self, channels: Sequence[str], window: Window) -> Pixels:
+        at = window.slices_in(Window(0, 0, 0, 0))
+        planes = [np.asarray(self.arrays[name])[at] for name in channels]
+        stack = np.stack(planes) if planes else np.zeros((0, *window.shape), np.uint8)
+        return Pixels(stack, self.owners(window))
+
+    def labels(self, kind: Literal["mask", "annotation"], name: str, window: Window) -> NDArray[np.int64]:
+        if name not in self.label_arrays:
+            raise UnknownNameError(kind, name, self.label_arrays, where=self.name)
+        found = np.asarray(self.label_arrays[name])
+        if found.shape != (self.bounds.y1, self.bounds.x1):
+            raise ValueError(f"{kind} {name} is {found.shape}, the channels are {self.bounds.shape}")
+        return found[window.slices_in(Window(0, 0, 0, 0))].astype(np.int64)
+
+    def owners(self, window: Window) -> NDArray[np.int32]:
+        return np.zeros(window.shape, np.int32)
+
+    def colors(self, name: str) -> dict[int, str]:
+        raise ValueError(f"annotation {name}: give its colours, since arrays have no table of them")
+
+    def unreadable(self) -> frozenset[int]:
+        return frozenset()
+
+
+def _scene(
+    source: Fov | Mapping[str, NDArray[Any]],
+    labels: Mapping[str, NDArray[Any]] | None,
+    t: int,
+    z: ZChoice,
+    cache: PlaneCache | None,
+) -> _FovScene | _ArrayScene:
+    if isinstance(source, Fov):
+        if labels:
+            raise ValueError("labels go with arrays; a FOV has its own masks and annotations")
+        return _FovScene(source, t, z, cache or PlaneCache())
+    shapes = {name: np.shape(array) for name, array in source.items()}
+    if not shapes:
+        raise ValueError("no channel was given; expected a mapping of channel name to 2-D array")
+    if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
+        raise ValueError(f"the channels must be 2-D arrays of one shape, they are {shapes}")
+    if t != 0 or z not in (0, "max", "mean"):
+        raise RegionError(f"arrays given have one time and one plane; t = {t}, z = {z} does not exist")
+    return _ArrayScene(source, labels or {})

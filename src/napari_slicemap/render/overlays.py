@@ -1,0 +1,219 @@
+"""What is drawn over the channels: annotations, masks, ROI shapes, in this order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ..files import value_object
+from .channels import Color, rgb
+from .profile import Alpha
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..images.region import Window
+
+OUTSIDE = -1
+"""Label of a pixel that no tile covers: not background, and no reason for an outline."""
+
+
+@value_object
+class MaskOverlay:
+    """Draw a mask.
+
+    Parameters
+    ----------
+    name : str
+        The mask's name.
+    mode : "outline" or "fill"
+        An outline lies inside its label; the edge of the image is no boundary.
+    color : str
+        ``#rrggbb`` or a CSS name.
+    alpha : float
+        0–1.
+    thickness_px : int
+        Thickness of an outline in px of the full-size image; at downsample d it is
+        ``max(1, floor(t / d + 0.5))`` output px.
+    """
+
+    name: str
+    mode: Literal["outline", "fill"] = "outline"
+    color: Color = "#ffffff"
+    alpha: Alpha = 1.0
+    thickness_px: Annotated[int, Field(ge=1)] = 1
+
+
+@value_object
+class AnnotationOverlay:
+    """Draw an annotation, each label in its colour; labels without a colour are left out.
+
+    Parameters
+    ----------
+    name : str
+        The annotation's name.
+    colors : dict of int to str
+        Label → colour; where empty, the annotation's own table is used.
+    alpha : float
+        0–1.
+    """
+
+    name: str
+    colors: dict[int, Color] = Field(default_factory=dict)
+    alpha: Alpha = 0.4
+
+
+@value_object
+class RoiOverlay:
+    """Draw shapes as lines.
+
+    Parameters
+    ----------
+    shapes : list of list of (float, float)
+        Vertices ``(x, y)`` in px of the frame rendered (FOV px or map px), one list a shape.
+    closed : bool
+        Whether the last vertex joins the first.
+    color : str
+        ``#rrggbb`` or a CSS name.
+    thickness_px : int
+        As for a mask's outline.
+    """
+
+    shapes: list[list[tuple[float, float]]]
+    closed: bool = True
+    color: Color = "#ffff00"
+    thickness_px: Annotated[int, Field(ge=1)] = 1
+
+
+Overlay = MaskOverlay | AnnotationOverlay | RoiOverlay
+
+
+def in_drawing_order(overlays: Sequence[Overlay]) -> list[Overlay]:
+    """Sort: annotations, masks, ROI shapes; within a kind as given."""
+    order = (AnnotationOverlay, MaskOverlay, RoiOverlay)
+    return sorted(overlays, key=lambda overlay: order.index(type(overlay)))
+
+
+def output_thickness(thickness_px: int, downsample: int) -> int:
+    """Give an outline's thickness in output px, at least 1."""
+    return max(1, math.floor(thickness_px / downsample + 0.5))
+
+
+def halo(overlays: Sequence[Overlay], downsample: int) -> int:
+    """Give how many output px around an image decide what is drawn in it."""
+    reach = [
+        output_thickness(o.thickness_px, downsample)
+        for o in overlays
+        if isinstance(o, MaskOverlay) and o.mode == "outline"
+    ]
+    return max(reach, default=0)
+
+
+def outline(labels: NDArray[np.int64], thickness: int, owner: NDArray[np.int32] | None = None) -> NDArray[np.bool_]:
+    """Find the inner boundary of labels.
+
+    Parameters
+    ----------
+    labels : ndarray of int64, (H, W)
+        0 is background, ``OUTSIDE`` is where no image is.
+    thickness : int
+        Thickness of the boundary in px, counted along rows and columns.
+    owner : ndarray of int32, (H, W), optional
+        Which tile painted a pixel. Labels of different tiles are numbered apart, so a cell that goes on across
+        a tile border changes its number there: between two tiles only background makes a boundary.
+
+    Returns
+    -------
+    ndarray of bool, (H, W)
+    """
+    cell = labels > 0
+    edge = np.zeros(labels.shape, bool)
+    joined = []
+    for here, there in _neighbours(labels.ndim):
+        one, other = labels[here], labels[there]
+        known = (one != OUTSIDE) & (other != OUTSIDE)
+        apart = one != other
+        if owner is not None:
+            apart &= (owner[here] == owner[there]) | (one <= 0) | (other <= 0)
+        edge[here] |= known & apart
+        edge[there] |= known & apart
+        joined.append(~apart)
+    edge &= cell
+    for _ in range(thickness - 1):
+        wider = edge.copy()
+        for (here, there), same in zip(_neighbours(labels.ndim), joined, strict=True):
+            wider[here] |= edge[there] & same
+            wider[there] |= edge[here] & same
+        edge = wider & cell
+    return edge
+
+
+def _neighbours(ndim: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+    """Give pairs of slices that hold each pixel against the next along each axis."""
+    pairs = []
+    for axis in range(ndim):
+        here, there = [slice(None)] * ndim, [slice(None)] * ndim
+        here[axis], there[axis] = slice(None, -1), slice(1, None)
+        pairs.append((tuple(here), tuple(there)))
+    return pairs
+
+
+def blend(image: NDArray[np.uint8], where: NDArray[np.bool_], color: str, alpha: float) -> None:
+    """Mix a colour into the chosen pixels of an RGB image ``(H, W, 3)``, in place."""
+    mixed = (1 - alpha) * image[where] + alpha * 255 * np.array(rgb(color))
+    image[where] = np.rint(mixed).astype(np.uint8)
+
+
+def draw_mask(
+    image: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    overlay: MaskOverlay,
+    downsample: int,
+    margin: Window,
+    owner: NDArray[np.int32] | None = None,
+) -> None:
+    """Draw a mask onto an RGB image ``(H, W, 3)``, in place.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, (H, W, 3)
+        What lies under it.
+    labels : ndarray of int64
+        Labels of the image and of a halo around it, output px.
+    overlay : MaskOverlay
+        The style.
+    downsample : int
+        Of the image.
+    margin : Window
+        Where the image lies within `labels`.
+    owner : ndarray of int32, optional
+        See :func:`outline`.
+    """
+    if overlay.mode == "fill":
+        chosen = labels > 0
+    else:
+        chosen = outline(labels, output_thickness(overlay.thickness_px, downsample), owner)
+    blend(image, chosen[margin.y0 : margin.y1, margin.x0 : margin.x1], overlay.color, overlay.alpha)
+
+
+def draw_annotation(image: NDArray[np.uint8], labels: NDArray[Any], overlay: AnnotationOverlay) -> None:
+    """Draw an annotation's labels ``(H, W)`` onto an RGB image ``(H, W, 3)``, in place."""
+    for label, color in overlay.colors.items():
+        blend(image, labels == label, color, overlay.alpha)
+
+
+def draw_shapes(image: NDArray[np.uint8], overlay: RoiOverlay, downsample: int, cells: Window) -> None:
+    """Draw shapes onto an RGB image ``(H, W, 3)`` that shows `cells` of the downsampling grid, in place."""
+    from PIL import Image, ImageDraw
+
+    canvas = Image.new("1", (image.shape[1], image.shape[0]))
+    pen = ImageDraw.Draw(canvas)
+    for shape in overlay.shapes:
+        points = [(int(x // downsample) - cells.x0, int(y // downsample) - cells.y0) for x, y in shape]
+        ends = points + points[:1] if overlay.closed else points
+        pen.line(ends, fill=1, width=output_thickness(overlay.thickness_px, downsample))
+    blend(image, np.asarray(canvas), overlay.color, 1.0)

@@ -1,0 +1,203 @@
+"""The scale bar: its length, its label, and how it is drawn; one for the screen and for every export."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ..errors import PixelSizeUnknownError
+from ..files import FileModel
+from ..units import PositiveLengthUm
+from .channels import Color, rgb
+from .fonts import FONT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Position = Literal["lower-right", "lower-left", "upper-right", "upper-left"]
+
+_SMALLEST_TEXT = 8  # px; below that the digits of the font run together
+
+
+@dataclass(frozen=True)
+class ScaleBar:
+    """A length to draw.
+
+    Parameters
+    ----------
+    length_px : float
+        Length in px of the image.
+    length_nm : float
+        The same in nm.
+    label : str
+        Such as ``"20 µm"``.
+    """
+
+    length_px: float
+    length_nm: float
+    label: str
+
+
+class ScaleBarStyle(FileModel):
+    """How a scale bar is asked for (``[scale_bar]`` of a plan).
+
+    Parameters
+    ----------
+    enabled : bool
+        Draw one.
+    fraction : float
+        The longest share of the image's width that it may take, up to 0.5.
+    length_um : float, optional
+        A fixed length instead, in µm.
+    position : str
+        Corner of the image.
+    label : bool
+        Write the length above it.
+    color : str
+        ``#rrggbb`` or a CSS name.
+    """
+
+    enabled: bool = False
+    fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    length_um: PositiveLengthUm | None = None
+    position: Position = "lower-right"
+    label: bool = True
+    color: Color = "#ffffff"
+
+
+def compute_scale_bar(width_px: float, pixel_size_nm: float | None, fraction: float = 0.1) -> ScaleBar:
+    """Choose the longest of 1, 2 or 5 × 10ⁿ nm whose bar takes at most a fraction of the image's width.
+
+    Parameters
+    ----------
+    width_px : float
+        Width of the image, px.
+    pixel_size_nm : float or None
+        Size of one of those px, nm.
+    fraction : float
+        The share of the width, above 0 and up to 0.5.
+
+    Returns
+    -------
+    ScaleBar
+
+    Raises
+    ------
+    PixelSizeUnknownError
+        If the pixel size is unknown (or no positive number): no bar is invented.
+    ValueError
+        If `width_px` or `fraction` is out of range.
+    """
+    if pixel_size_nm is None or not math.isfinite(pixel_size_nm) or pixel_size_nm <= 0:
+        raise PixelSizeUnknownError(
+            f"a scale bar needs a pixel size, it is {pixel_size_nm}; state pixel_size_um in slicemap.toml"
+        )
+    if not 0 < fraction <= 0.5 or not width_px > 0:
+        raise ValueError(f"a scale bar needs a width above 0 px and a fraction up to 0.5, not {width_px}, {fraction}")
+    longest = width_px * pixel_size_nm * fraction
+    # the tiny excess lets 100.00000000000001 count as 100: lengths come out of divisions
+    tolerance = longest * (1 + 1e-9)
+    power = math.floor(math.log10(tolerance))
+    length_nm = next(m * 10.0**p for p in (power, power - 1) for m in (5, 2, 1) if m * 10.0**p <= tolerance)
+    return ScaleBar(length_nm / pixel_size_nm, length_nm, length_label(length_nm))
+
+
+def length_label(length_nm: float) -> str:
+    """Write a length with its usual unit: nm below 1 µm, µm below 1000 µm, else mm."""
+    for unit, size in (("mm", 1e6), ("µm", 1e3)):
+        if length_nm >= size * (1 - 1e-9):
+            return f"{length_nm / size:.12g} {unit}"
+    return f"{length_nm:.12g} nm"
+
+
+def fitted_scale_bar(style: ScaleBarStyle, width_px: int, pixel_size_nm: float | None) -> ScaleBar:
+    """Give the scale bar that a style asks for on an image; see :func:`compute_scale_bar`.
+
+    Raises
+    ------
+    PixelSizeUnknownError
+        If the pixel size is unknown.
+    """
+    if style.length_um is None or pixel_size_nm is None:
+        return compute_scale_bar(width_px, pixel_size_nm, style.fraction)
+    length_nm = style.length_um * 1000
+    return ScaleBar(length_nm / pixel_size_nm, length_nm, length_label(length_nm))
+
+
+def draw_scale_bar(image: NDArray[np.uint8], bar: ScaleBar, style: ScaleBarStyle) -> tuple[NDArray[np.uint8], str]:
+    """Draw a scale bar onto a copy of an image.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, (H, W, 3) or (H, W, 4)
+        RGB or RGBA.
+    bar : ScaleBar
+        What to draw: ``round(bar.length_px)`` px long, exactly.
+    style : ScaleBarStyle
+        Where and how.
+
+    Returns
+    -------
+    image : ndarray of uint8
+        Of the same shape; the bar is opaque.
+    warning : str
+        What could not be drawn legibly and was left out, or ``""``.
+    """
+    height, width = image.shape[:2]
+    length = max(1, math.floor(bar.length_px + 0.5))
+    margin = max(2, round(0.03 * min(height, width)))
+    if length > width - 2 or height < 8:
+        return (
+            image.copy(),
+            f"no scale bar: {bar.label} ({length} px) does not fit into {width} × {height} px",
+        )
+    thick = max(2, round(0.008 * min(height, width)))
+    left_side, upper = style.position.endswith("left"), style.position.startswith("upper")
+    margin_x = min(margin, (width - length) // 2)
+    x0 = margin_x if left_side else width - margin_x - length
+    text = _text_mask(bar.label, max(_SMALLEST_TEXT, round(0.035 * min(height, width)))) if style.label else None
+    gap = max(1, thick // 2)
+    needed = 0 if text is None else text.shape[0] + gap
+    warning = ""
+    if text is not None and (text.shape[1] > width or needed + thick + 2 > height):
+        text, needed = None, 0
+        warning = f"scale bar of {bar.label} drawn without its label, which does not fit into {width} × {height} px"
+    margin_y = min(margin, max(0, height - thick - needed))
+    y0 = margin_y + needed if upper else height - margin_y - thick
+    made = image.copy()
+    _stamp(made, np.ones((thick, length)), x0, y0, style.color)
+    if text is not None:
+        middle = x0 + length / 2 - text.shape[1] / 2
+        pad = min(margin, (width - text.shape[1]) // 2)
+        _stamp(made, text, min(max(round(middle), pad), width - text.shape[1] - pad), y0 - needed, style.color)
+    return made, warning
+
+
+def _stamp(image: NDArray[np.uint8], coverage: NDArray[Any], x: int, y: int, color: str) -> None:
+    """Mix a colour into an image by coverage (0–1), in place; what it touches becomes opaque."""
+    height, width = coverage.shape
+    part = image[y : y + height, x : x + width]
+    share = coverage[..., None]
+    part[..., :3] = np.rint((1 - share) * part[..., :3] + share * 255 * np.array(rgb(color)))
+    if part.shape[-1] == 4:
+        part[..., 3] = np.maximum(part[..., 3], np.rint(255 * coverage)).astype(np.uint8)
+
+
+@lru_cache(maxsize=64)
+def _text_mask(text: str, height: int) -> NDArray[np.float64]:
+    """Rasterise text: coverage 0–1, cut to the ink."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    # the basic layout engine gives the same pixels whether or not the system has libraqm
+    font = ImageFont.truetype(FONT, height, layout_engine=ImageFont.Layout.BASIC)
+    left, top, right, bottom = font.getbbox(text)
+    canvas = Image.new("L", (math.ceil(right - left), math.ceil(bottom - top)))
+    ImageDraw.Draw(canvas).text((-left, -top), text, fill=255, font=font)
+    made: NDArray[np.float64] = np.asarray(canvas) / 255
+    made.setflags(write=False)
+    return made

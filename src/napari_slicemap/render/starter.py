@@ -1,0 +1,80 @@
+"""A starter profile from the pixels, for data that nobody has chosen contrast for yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import SlicemapError, TileReadError
+from ..images.fov import Fov
+from .channels import ChannelSettings
+from .profile import MaskStyle, Profile
+
+# additive colours that stay apart from one another, the first three being the usual blue, green, red
+_COLORS = ("#4d7fff", "#33d94d", "#ff4d4d", "#ffd633", "#ff4dff", "#33e6e6", "#ff9933", "#b3b3b3")
+_LOW, _HIGH = 1.0, 99.8
+_SAMPLED_FOVS = 12
+
+
+def starter_profile(fovs: Sequence[Fov], name: str = "auto") -> Profile:
+    """Make a profile from the pixels: contrast from the 1st to the 99.8th percentile of each channel.
+
+    Parameters
+    ----------
+    fovs : sequence of Fov
+        All of a dataset; up to twelve of them, spread evenly, are read whole.
+    name : str
+        Name of the profile.
+
+    Returns
+    -------
+    Profile
+        The first eight channels are visible, each in a colour of its own.
+
+    Raises
+    ------
+    TileReadError
+        If no FOV can be read.
+    """
+    sample = _readable(fovs)
+    if not sample:
+        raise TileReadError("no FOV can be read, so no profile can be made")
+    channels = dict.fromkeys(channel for fov in fovs for channel in fov.channels)
+    masks = sorted({mask for fov in fovs for mask in fov.masks})
+    return Profile(
+        name=name,
+        channels={
+            channel: ChannelSettings(
+                _COLORS[index % len(_COLORS)], percentile_limits(sample, channel), visible=index < len(_COLORS)
+            )
+            for index, channel in enumerate(channels)
+        },
+        masks={mask: MaskStyle() for mask in masks},
+    )
+
+
+def _readable(fovs: Sequence[Fov]) -> list[Fov]:
+    """Spread a sample over the FOVs; those that cannot be read are passed over (they fail when exported)."""
+    picked = np.unique(np.linspace(0, len(fovs) - 1, min(_SAMPLED_FOVS, len(fovs))).round().astype(int))
+    made = []
+    for index in picked:
+        try:
+            fovs[index].read_window(fovs[index].channels[:1], fovs[index].bounds)
+        except SlicemapError:
+            continue
+        made.append(fovs[index])
+    return made
+
+
+def percentile_limits(fovs: Sequence[Fov], channel: str) -> tuple[float, float]:
+    """Give contrast limits for a channel: percentiles over the finite pixels of FOVs, ``(0, 1)`` if there are none."""
+    values = [fov.read([channel]).ravel() for fov in fovs if channel in fov.planes]
+    pooled = np.concatenate(values) if values else np.zeros(0)
+    pooled = pooled[np.isfinite(pooled)]
+    if not pooled.size:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(pooled, (_LOW, _HIGH)))
+    # a channel that is mostly empty has equal percentiles: show up to its brightest pixel instead
+    high = high if high > low else float(pooled.max())
+    return (low, high) if high > low else (low, low + 1.0)

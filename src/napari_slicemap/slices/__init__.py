@@ -1,0 +1,1 @@
+"""What was decided: the slice table, quality, galvo artefacts, shifts, exclusion, interpolation."""

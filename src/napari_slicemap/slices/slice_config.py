@@ -1,0 +1,487 @@
+r"""The table of per-slice decisions, ``slice_config.csv``: read, stamp, filter, write.
+
+In memory a table is an ordered mapping of slice id → row, a row a plain dict of typed values: text for
+``slice_id``, notes, reasons and unknown columns, ``bool | None`` for decisions, ``float | None`` for scores.
+A row holds the columns that its file has, and always ``slice_id`` and ``use``.
+
+The canonical form is what :func:`write` writes, and such a file is read and written back byte for byte:
+
+- ``slice_id``, ``use``, the other canonical columns that the table has, then unknown ones in file order;
+- UTF-8, no byte-order mark, ``\n``, quotes only where CSV needs them, no blanks around cells or blank lines;
+- ids of at least two digits, ``true``/``false``, empty for unknown;
+- ``quality_score`` with exactly three decimals: it is rounded on entry, so memory and file never differ;
+- ``galvo_confidence`` with the digits it was read (or typed) with while nobody changes it; a computed number
+  gets three decimals, and as many more as it takes to lose nothing: ``galvo_fix`` was decided on all of them.
+
+Cells are stripped of outer blanks when read. A line break inside a quoted cell is kept, but none is stamped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import OrderedDict
+from decimal import Decimal
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from ..errors import FileFormatError, UnknownNameError, listing
+from ..files import Row, read_table, table_text, write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+SliceRow = dict[str, Any]
+SliceRows = OrderedDict[str, SliceRow]
+
+CANONICAL_COLUMNS = (
+    "slice_id",
+    "use",
+    "quality_score",
+    "galvo_confidence",
+    "galvo_fix",
+    "rehomed",
+    "rehoming_reliable",
+    "auto_excluded",
+    "auto_exclude_reason",
+    "interpolated",
+    "interpolation_failed",
+    "interpolation_method_used",
+    "interpolation_fallback_reason",
+    "notes",
+)
+INTERPOLATION_METHODS = ("zmorph", "weighted", "average")
+INTERPOLATION_FALLBACK_REASONS = (
+    "low_overlap_ncc",
+    "no_foreground_planes",
+    "registration_exception",
+    "reg_did_not_improve",
+    "affine_determinant_non_positive",
+)
+
+_TRUE = ("true", "1", "yes")
+_FALSE = ("false", "0", "no")
+_NOTE_JOINT = "; "
+_ID = re.compile(r"[0-9]+")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
+_PLAIN_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+# --- one value ---------------------------------------------------------------------------------------------
+def validate_value(column: str, value: object) -> Any:
+    """Turn what somebody typed, or a program computed, into the value that a column holds.
+
+    Parameters
+    ----------
+    column : str
+        A canonical column, or any other: those hold text.
+    value : object
+        Text as in the file, or a value of the column's type (numpy scalars too). ``None`` means empty.
+
+    Returns
+    -------
+    str, bool, float or None
+        Ids padded to two digits, ``quality_score`` rounded to three decimals, text stripped and on one line
+        (other tools split the file at line ends). Empty is ``""`` in a text column and ``None`` elsewhere.
+
+    Raises
+    ------
+    FileFormatError
+        Naming the column, the value and what was expected; also for an empty `use`, which must be decided.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    check = _CHECKS.get(column)
+    return check(column, value) if check else _one_line(_text(column, value))
+
+
+def id_key(slice_id: str) -> tuple[int, str, str]:
+    """Give the key that sorts slice ids by number, then text: ``"02"``, ``"002"`` < ``"10"`` < ``"100"``.
+
+    Parameters
+    ----------
+    slice_id : str
+        An id as in a table: digits only.
+    """
+    number = _number(slice_id)
+    return len(number), number, slice_id
+
+
+def _number(slice_id: str) -> str:
+    """Give what two names of one slice share: shifts and file names match "3", "03" and "003" by number."""
+    return slice_id.lstrip("0")
+
+
+class _AsRead(float):
+    """A score that remembers its text, so that stamping one row leaves the bytes of the others alone."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> _AsRead:
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+    def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]  # copies must keep the text
+        return (self.text,)
+
+
+def _refuse(column: str, value: object, expected: str) -> NoReturn:
+    empty = value is None or (isinstance(value, str) and not value.strip())
+    raise FileFormatError(f"{column} is {'empty' if empty else repr(value)}, expected {expected}")
+
+
+def _slice_id(column: str, value: object) -> str:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not _ID.fullmatch(text.strip()):
+        _refuse(column, value, "digits only, at least two, such as '03' or '100'")
+    return text.strip().zfill(2)
+
+
+def _flag(column: str, value: object) -> bool | None:
+    text = str(value).strip().lower() if isinstance(value, bool | int | str) else None
+    if value is None or text == "":
+        return None
+    if text not in _TRUE + _FALSE:
+        _refuse(column, value, "true, 1 or yes, or false, 0 or no")
+    return text in _TRUE
+
+
+def _use(column: str, value: object) -> bool:
+    decided = _flag(column, value)
+    if decided is None:
+        _refuse(column, value, "true, 1 or yes, or false, 0 or no")
+    return decided
+
+
+def _score(column: str, value: object) -> float | None:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    number = float("nan")
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        number = value
+    elif isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        text = value.strip()
+        number = _AsRead(text) if _PLAIN_DECIMAL.fullmatch(text) else float(text)
+    if not 0 <= number <= 1:
+        _refuse(column, value, "a number from 0 to 1, or nothing")
+    return number if isinstance(number, _AsRead) else abs(float(number))  # abs: -0.0 is written 0.000
+
+
+def _rounded_score(column: str, value: object) -> float | None:
+    number = _score(column, value)
+    return None if number is None else round(float(number), 3)
+
+
+def _word(column: str, value: object, allowed: tuple[str, ...]) -> str:
+    text = _text(column, value).strip()
+    if text and text not in allowed:
+        _refuse(column, value, f"{listing(allowed)}, or nothing")
+    return text
+
+
+def _text(column: str, value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        _refuse(column, value, "text")
+    # csv.writer leaves a lone \r unquoted before Python 3.13, and no reader takes that back
+    return value.replace("\r\n", "\n").replace("\r", "\n") if "\r" in value else value
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s*\n\s*", " ", text.strip())
+
+
+_CHECKS: dict[str, Callable[[str, object], str | bool | float | None]] = {
+    "slice_id": _slice_id,
+    "use": _use,
+    "quality_score": _rounded_score,
+    "galvo_confidence": _score,
+    "galvo_fix": _flag,
+    "rehomed": _flag,
+    "rehoming_reliable": _flag,
+    "auto_excluded": _flag,
+    "interpolated": _flag,
+    "interpolation_failed": _flag,
+    "interpolation_method_used": partial(_word, allowed=INTERPOLATION_METHODS),
+    "interpolation_fallback_reason": partial(_word, allowed=INTERPOLATION_FALLBACK_REASONS),
+}
+
+
+def _undecided(column: str) -> bool | str | None:
+    """Give the value of a row that lacks `column`: a table without `use` means that all are used."""
+    if column == "use":
+        return True
+    return None if _CHECKS.get(column) in (_flag, _score, _rounded_score) else ""
+
+
+# --- reading -----------------------------------------------------------------------------------------------
+def read(path: str | os.PathLike[str]) -> SliceRows:
+    """Read a slice table.
+
+    Parameters
+    ----------
+    path : path-like
+        A CSV with at least the column ``slice_id``; without ``use``, every slice is used.
+
+    Returns
+    -------
+    OrderedDict of str to dict
+        Slice id → typed row, in the order of the file; none for a file that is a header only.
+
+    Raises
+    ------
+    FileFormatError
+        Naming file, line, column and what was expected: no ``slice_id`` column, a slice that stands twice,
+        a row of the wrong length, or a cell that its column cannot hold.
+    FileNotFoundError
+        If there is no such file.
+    """
+    table = read_table(path, required=["slice_id"])
+    columns = list(table[0].cells) if table else []
+    _check_names(columns, f"{os.fspath(path)}: header")
+    # few texts are distinct in a column, so remembering what they mean makes long tables fast
+    readers = {name: cache(partial(validate_value, name)) for name in columns if name in _CHECKS}
+    rows: SliceRows = OrderedDict()
+    first: dict[str, str] = {}
+    for line in table:
+        row = _read_row(line, readers)
+        slice_id = row["slice_id"]
+        if (before := first.setdefault(_number(slice_id), line.where)) is not line.where:
+            expected = f"each slice once; it stands in {before} already"
+            raise FileFormatError(f"{line.where}: slice_id is {line['slice_id']!r}, expected {expected}")
+        rows[slice_id] = row
+    return rows
+
+
+def _read_row(line: Row, readers: Mapping[str, Callable[[str], Any]]) -> SliceRow:
+    row: SliceRow = {**line.cells}
+    row.setdefault("use", True)
+    try:
+        for column, typed in readers.items():
+            row[column] = typed(row[column])
+    except FileFormatError as error:
+        raise FileFormatError(f"{line.where} (slice {line['slice_id']}): {error}") from None
+    return row
+
+
+def _check_names(columns: Iterable[str], where: str) -> None:
+    for number, name in enumerate(columns, 1):
+        if name in CANONICAL_COLUMNS:
+            continue
+        if not name.strip():
+            raise FileFormatError(f"{where}: column {number} has no name; name it or remove it")
+        if name != name.strip() or "\n" in name or "\r" in name:
+            raise FileFormatError(f"{where}: column {name!r}, expected one line without outer blanks")
+        # a column `Use` kept as unknown would silently mean that all slices are used
+        if (meant := re.sub(r"[\s-]+", "_", name).lower()) in CANONICAL_COLUMNS:
+            raise FileFormatError(f"{where}: column {name!r}, expected it to be called {meant!r}")
+
+
+# --- writing -----------------------------------------------------------------------------------------------
+def write(path: str | os.PathLike[str], rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write a slice table in its canonical form (see the module), atomically.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to make or replace.
+    rows : mapping of str to mapping
+        Slice id → row, in the order to write. Columns are those that any row has; where a row lacks one, its
+        cell is empty (`use`: ``true``).
+
+    Raises
+    ------
+    FileFormatError
+        Naming file, slice, column and what was expected. Nothing is written then.
+    """
+    columns = _columns(rows)
+    _check_names(columns, os.fspath(path))
+    lines: dict[str, dict[str, str]] = {}
+    for slice_id, row in rows.items():
+        try:
+            line = {name: _cell(name, row.get(name, _undecided(name))) for name in columns[1:]}
+            line["slice_id"] = _own_id(slice_id, row)
+        except FileFormatError as error:
+            raise FileFormatError(f"{path}: slice {slice_id}: {error}") from None
+        if lines.setdefault(_number(line["slice_id"]), line) is not line:
+            raise FileFormatError(f"{path}: slice {slice_id}: stands twice, expected each slice once")
+    write_text(path, table_text(columns, lines.values()))
+
+
+def _columns(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """List slice_id, use, the other canonical columns that any row has, then the unknown ones."""
+    seen: dict[str, Any] = {"slice_id": None, "use": None}
+    for row in rows.values():
+        seen.update(row)
+    known = [name for name in CANONICAL_COLUMNS if name in seen]
+    return known + [name for name in seen if name not in CANONICAL_COLUMNS]
+
+
+def _own_id(key: str, row: Mapping[str, Any]) -> str:
+    """Give the id of a row, which is its key in the table."""
+    slice_id: str = validate_value("slice_id", key)
+    stated = row.get("slice_id", slice_id)
+    if validate_value("slice_id", stated) != slice_id:
+        _refuse("slice_id", stated, f"{slice_id!r}, as the row's key in the table")
+    return slice_id
+
+
+def _cell(column: str, value: object) -> str:
+    if column not in _CHECKS:
+        return _text(column, value)
+    held = validate_value(column, value)
+    if held is None or isinstance(held, str):
+        return held or ""
+    if isinstance(held, bool):
+        return "true" if held else "false"
+    return held.text if isinstance(held, _AsRead) else _decimals(held)
+
+
+def _decimals(score: float) -> str:
+    """Write three decimals, or as many as it takes to lose nothing."""
+    text = f"{score:.3f}"
+    return text if float(text) == score else f"{Decimal(repr(score)):f}"
+
+
+# --- stamping ----------------------------------------------------------------------------------------------
+def stamp(
+    rows: Mapping[str, Mapping[str, Any]],
+    slice_id: str,
+    values: Mapping[str, object],
+    append_notes: bool = False,
+    add: bool = False,
+) -> SliceRows:
+    """Write values into the row of one slice: as :func:`stamp_many`, parameters, result and errors alike."""
+    return stamp_many(rows, {slice_id: values}, append_notes=append_notes, add=add)
+
+
+def stamp_many(
+    rows: Mapping[str, Mapping[str, Any]],
+    values: Mapping[str, Mapping[str, object]],
+    append_notes: bool = False,
+    add: bool = False,
+) -> SliceRows:
+    """Write values into the rows of several slices; all other values stay.
+
+    Parameters
+    ----------
+    rows : mapping of str to mapping
+        The table; it is not changed.
+    values : mapping of str to mapping
+        Slice id → column → value, each as :func:`validate_value` takes it. Ids match by number.
+    append_notes : bool
+        Join new notes to the old with ``"; "``, leaving out those that stand there already, instead of
+        replacing the old.
+    add : bool
+        Append a row for an id that is not in the table, used unless `values` says otherwise.
+
+    Returns
+    -------
+    OrderedDict of str to dict
+        New rows in the same order. A column new to the table is given to every row, empty where not stamped
+        (`use`: true), as the file will have it.
+
+    Raises
+    ------
+    UnknownNameError
+        If an id is not in the table and `add` is false.
+    FileFormatError
+        Naming slice, column and what was expected.
+    """
+    stamped: SliceRows = OrderedDict((slice_id, dict(row)) for slice_id, row in rows.items())
+    own = {_number(slice_id): slice_id for slice_id in stamped}
+    for given, new in values.items():
+        asked = validate_value("slice_id", given)
+        slice_id = own.setdefault(_number(asked), asked)
+        if slice_id not in stamped:
+            if not add:
+                raise UnknownNameError("slice", slice_id, stamped, "slice table")
+            stamped[slice_id] = {"slice_id": slice_id, "use": True}
+        try:
+            stamped[slice_id].update(_new_values(stamped[slice_id], slice_id, new, append_notes))
+        except FileFormatError as error:
+            raise FileFormatError(f"slice {slice_id}: {error}") from None
+    return _rectangular(stamped)
+
+
+def _new_values(row: SliceRow, slice_id: str, new: Mapping[str, object], append_notes: bool) -> SliceRow:
+    _check_names(new, "stamp")
+    made = {column: validate_value(column, value) for column, value in new.items()}
+    if _number(made.pop("slice_id", slice_id)) != _number(slice_id):
+        _refuse("slice_id", new["slice_id"], f"{slice_id!r}: stamping renames no slice")
+    if append_notes and "notes" in made:
+        made["notes"] = _joined(row.get("notes") or "", made["notes"])
+    return made
+
+
+def _joined(old: str, new: str) -> str:
+    notes = old.split(_NOTE_JOINT) if old else []
+    for note in new.split(_NOTE_JOINT):
+        if note and note not in notes:
+            notes.append(note)
+    return _NOTE_JOINT.join(notes)
+
+
+def _rectangular(rows: SliceRows) -> SliceRows:
+    """Give every row every column, so that what is in memory is what will be read from the file."""
+    columns = _columns(rows)
+    for row in rows.values():
+        if len(row) < len(columns):
+            row.update({name: _undecided(name) for name in columns if name not in row})
+    return rows
+
+
+# --- deciding ----------------------------------------------------------------------------------------------
+def filter_slices_to_use(rows: Mapping[str, Mapping[str, Any]]) -> SliceRows:
+    """Keep the rows whose `use` is true (or not there), as copies, in order.
+
+    `auto_excluded` is not asked: pass the result of :func:`force_skip_slices` where it should count.
+    """
+    return OrderedDict((slice_id, dict(row)) for slice_id, row in rows.items() if _says(row, "use"))
+
+
+def force_skip_slices(rows: Mapping[str, Mapping[str, Any]]) -> SliceRows:
+    """Give all rows, as copies, with `use` false where `auto_excluded` is true."""
+    skipped: SliceRows = OrderedDict((slice_id, dict(row)) for slice_id, row in rows.items())
+    for row in skipped.values():
+        if _says(row, "auto_excluded"):
+            row["use"] = False
+    return _rectangular(skipped)
+
+
+def is_used(row: Mapping[str, Any]) -> bool:
+    """Say whether a slice takes part: `use` is true (or not there) and `auto_excluded` is not."""
+    return _says(row, "use") and not _says(row, "auto_excluded")
+
+
+def why_excluded(row: Mapping[str, Any]) -> str:
+    """Say in words why a slice is left out; ``""`` for one that is used.
+
+    Parameters
+    ----------
+    row : mapping of str to value
+        A row of the table.
+
+    Returns
+    -------
+    str
+        Such as ``"use is false: calibration_slice"`` or ``"auto_excluded: noisy cluster (3 consecutive)"``,
+        both joined by ``"; "`` where both hold.
+    """
+    reasons = []
+    if not _says(row, "use"):
+        reasons.append(": ".join(filter(None, ["use is false", row.get("notes")])))
+    if _says(row, "auto_excluded"):
+        reasons.append(": ".join(filter(None, ["auto_excluded", row.get("auto_exclude_reason")])))
+    return _NOTE_JOINT.join(reasons)
+
+
+def _says(row: Mapping[str, Any], column: str) -> bool:
+    """Read a decision, empty as false; through `_flag`, for the text ``"false"`` alone would be truthy."""
+    value = row.get(column, column == "use")
+    return bool(_flag(column, value.item() if isinstance(value, np.generic) else value))
