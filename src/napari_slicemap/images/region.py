@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from pydantic import field_validator, model_validator
 
@@ -62,36 +63,19 @@ class Region:
         return Window(math.floor(self.x_min), math.ceil(self.x_max), math.floor(self.y_min), math.ceil(self.y_max))
 
 
-class Window(tuple[int, int, int, int]):
-    """A rectangle of whole pixels ``(x0, x1, y0, y1)``, half-open; it may be empty."""
+class Window(NamedTuple):
+    """A rectangle of whole pixels, half-open; it may be empty.
 
-    __slots__ = ()
+    Parameters
+    ----------
+    x0, x1, y0, y1 : int
+        First column and one past the last, first row and one past the last, px.
+    """
 
-    def __new__(cls, x0: int, x1: int, y0: int, y1: int) -> Window:
-        return super().__new__(cls, (int(x0), int(x1), int(y0), int(y1)))
-
-    def __getnewargs__(self) -> tuple[int, int, int, int]:
-        return (self.x0, self.x1, self.y0, self.y1)
-
-    @property
-    def x0(self) -> int:
-        """First column."""
-        return self[0]
-
-    @property
-    def x1(self) -> int:
-        """One past the last column."""
-        return self[1]
-
-    @property
-    def y0(self) -> int:
-        """First row."""
-        return self[2]
-
-    @property
-    def y1(self) -> int:
-        """One past the last row."""
-        return self[3]
+    x0: int
+    x1: int
+    y0: int
+    y1: int
 
     @property
     def shape(self) -> tuple[int, int]:
