@@ -19,7 +19,7 @@ from .images.cells import read_cells
 from .images.fov import Fov
 from .images.readers import find_reader
 from .maps.descriptor import read_descriptors
-from .maps.placement import place
+from .maps.placement import SAME_PIXEL_SIZE, place
 from .project import PROJECT_FILE, Places, Project, find_project, write_project
 from .render.cache import PlaneCache
 from .render.profile import ProfileBook, profiles_from_marker_sets
@@ -171,19 +171,29 @@ class Dataset:
         by_map: dict[str, list[TilePosition]] = defaultdict(list)
         for position in positions:
             by_map[position.map_id].append(position)
-        return {
-            map_id: VirtualMap(
-                place(
-                    map_id,
-                    tiles,
-                    self.fovs,
-                    stage_y=self.stage_y,
-                    slice_id=self.project.map_slices.get(map_id) or tiles[0].slice_id or map_id,
-                ),
-                self.cache,
-            )
-            for map_id, tiles in by_map.items()
-        }
+        self._positions_of = dict(by_map)
+        return {map_id: self._placed(map_id) for map_id in by_map}
+
+    def _placed(self, map_id: str, pixel_size_um: float | None = None) -> VirtualMap:
+        tiles = self._positions_of[map_id]
+        slice_id = self.project.map_slices.get(map_id) or tiles[0].slice_id or map_id
+        placement = place(
+            map_id, tiles, self.fovs, stage_y=self.stage_y, slice_id=slice_id, pixel_size_um=pixel_size_um
+        )
+        return VirtualMap(placement, self.cache)
+
+    def map_at(self, map_id: str, pixel_size_um: float) -> VirtualMap:
+        """Give a map on a grid of another pixel size (µm), so that maps can be shown side by side.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such map.
+        """
+        size = self.maps[map_id].base_pixel_size_um()
+        if size is not None and abs(size / pixel_size_um - 1) <= SAME_PIXEL_SIZE:
+            return self.maps[map_id]
+        return self._placed(map_id, pixel_size_um)
 
     def _profiles(self) -> ProfileBook:
         path = self.places.saved("profiles")

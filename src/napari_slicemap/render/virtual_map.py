@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..errors import PixelSizeUnknownError, TileReadError, UnknownNameError
-from ..images.area import resample, resample_nearest
+from ..images.area import nearest, resample, resample_nearest
 from ..images.fov import Fov, ZChoice
 from ..images.region import Grid, Region, Window, inside
 from ..maps.placement import PlacedTile, Placement
@@ -255,6 +255,35 @@ class VirtualMap:
             Source dtype at step 1, float32 above; 0 where no tile lies.
         """
         return stack_cells(_MapScene(self, overlap, on_missing, t, z), channels, cells, grid)
+
+    def read_labels(
+        self, name: str, cells: Window, grid: Grid, *, on_missing: OnMissing = "raise"
+    ) -> NDArray[np.int64]:
+        """Read a mask's labels of cells of any grid, as a viewer wants them.
+
+        Parameters
+        ----------
+        name : str
+            The mask.
+        cells : Window
+            Cells of `grid`; they may reach beyond the map.
+        grid : Grid
+            Step and origin in map px.
+        on_missing : "raise" or "mark"
+            What to do about a FOV without that mask: fail, or leave it blank.
+
+        Returns
+        -------
+        ndarray of int64, (h, w)
+            0 is background. FOVs number their cells apart.
+        """
+        made = np.zeros(cells.shape, np.int64)
+        inner = cells & grid.cells(self.bounds)
+        if not inner.empty:
+            window = grid.pixels(inner) & self.bounds
+            labels = _MapScene(self, "last", on_missing, 0, 0).labels("mask", name, window)
+            made[inner.slices_in(cells)] = np.maximum(nearest(labels, window, grid), 0)
+        return made
 
 
 @dataclass

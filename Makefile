@@ -1,0 +1,57 @@
+# Two commands for a newcomer: `make demo` and `make test`. Everything goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := demo-output
+
+# Software OpenGL draws the same everywhere, and machines without a graphics card have no other
+export LIBGL_ALWAYS_SOFTWARE = 1
+
+.PHONY: demo test proof lint pictures sample-data clean
+
+.venv/.core: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/.dev: pyproject.toml .venv/.core
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+demo: .venv/.core
+	rm -rf $(DEMO)
+	$(BIN)/slicemap sample $(DEMO)/sample
+	$(BIN)/slicemap info $(DEMO)/sample
+	$(BIN)/slicemap export $(DEMO)/sample --output-folder $(DEMO) --scale-bar --masks cell \
+		--maps 01 --rois all --fovs s03_r0c1 --cells s01_r0c1:10,s01_r0c1:20,s01_r0c1:30 --cell-size 64
+	$(BIN)/slicemap export $(DEMO)/sample --output-folder $(DEMO) --scale-bar \
+		--maps 04 --downsample 2 --format tif
+	@echo "Look into $(DEMO)/: the pictures, a record of how each was made beside it, and export_results.csv"
+
+test: .venv/.dev
+	scripts/system-packages
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# the longest proofs at full count; run before a release
+proof: .venv/.dev
+	scripts/system-packages
+	HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest --timeout 1800 -m "slow or not slow" $(PYTEST_ARGS)
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/npe2 validate napari-slicemap --imports
+
+# the pictures of README and docs, from the real program
+pictures: .venv/.dev
+	scripts/system-packages
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python scripts/pictures.py
+
+# sample_data/ is what the generator makes; a test holds the two together
+sample-data: .venv/.core
+	rm -rf sample_data
+	$(BIN)/slicemap sample sample_data
+
+clean:
+	rm -rf .venv $(DEMO) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

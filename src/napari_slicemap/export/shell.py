@@ -1,0 +1,85 @@
+"""The shell command that does what a plan says."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from .plan import ExportPlan, Select
+
+_CHOICE = {"fov": "--fovs", "map": "--maps", "cell": "--cells", "fov-roi": "--rois", "map-roi": "--rois"}
+
+
+def shell_command(plan: ExportPlan, dataset_path: Path) -> str:
+    """Write the ``slicemap export`` command that equals a plan.
+
+    Parameters
+    ----------
+    plan : ExportPlan
+        The plan.
+    dataset_path : Path
+        What the dataset was opened from.
+
+    Returns
+    -------
+    str
+        Quoted for a POSIX shell.
+    """
+    words = ["slicemap", "export", str(dataset_path)]
+    chosen: dict[str, list[str]] = {}
+    for select in plan.select:
+        names = ["all"] if select.all else list(select.ids)
+        if names:
+            chosen.setdefault(_CHOICE[select.kind], []).extend(names)
+        if select.tags:
+            chosen.setdefault("--tags", []).extend(select.tags)
+        words += _select_options(select)
+    for option, names in chosen.items():
+        words += [option, join(dict.fromkeys(names))]
+    words += _plan_options(plan)
+    return shlex.join(words)
+
+
+def join(names: Iterable[str]) -> str:
+    """Join names by commas; a name that holds one is quoted, as in a CSV file."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(list(names))
+    return out.getvalue()
+
+
+def split(text: str) -> list[str]:
+    """Split what :func:`join` joined; blanks around the commas do not count."""
+    return [name.strip() for row in csv.reader([text], skipinitialspace=True) for name in row if name.strip()]
+
+
+def _select_options(select: Select) -> list[str]:
+    words = ["--cell-query", select.query] if select.query else []
+    if select.kind == "cell":
+        words += ["--cell-size", str(select.size_px)]
+    return words + (["--clip", select.clip] if select.clip != "box" else [])
+
+
+def _plan_options(plan: ExportPlan) -> list[str]:
+    words = ["--profile", plan.profile] if plan.profile else []
+    words += ["--format", plan.format]
+    if plan.output_folder:
+        words += ["--output-folder", plan.output_folder]
+    if plan.target_pixel_size_um is not None:
+        words += ["--target-pixel-size", f"{plan.target_pixel_size_um:.12g}"]
+    elif plan.downsample != 1:
+        words += ["--downsample", str(plan.downsample)]
+    if plan.scale_bar.enabled:
+        length = plan.scale_bar.length_um
+        words += ["--scale-bar"] if length is None else ["--scale-bar-um", f"{length:.12g}"]
+    for option, names in (("--masks", plan.overlays.masks), ("--annotations", plan.overlays.annotations)):
+        words += [option, join(names)] if names else []
+    words += ["--show-rois"] if plan.overlays.rois else []
+    words += ["--overwrite", plan.overwrite] if plan.overwrite != "refuse" else []
+    words += ["--on-missing", plan.on_missing] if plan.on_missing != "raise" else []
+    words += ["--include-excluded"] if plan.include_excluded else []
+    for name, value in plan.options.items():
+        words += ["--option", f"{name}={value}"]
+    return words

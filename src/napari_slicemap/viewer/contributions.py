@@ -1,0 +1,72 @@
+"""What ``napari.yaml`` names: reader, sample data, menu commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+
+from ..dataset import open_dataset
+from ..errors import SlicemapError
+from ..images.readers import find_reader
+from ..project import find_project
+from ..render.starter import starter_profile
+from ..sample import cached_sample
+from .launch import PLUGIN
+from .map_layer import VirtualMapLayer
+from .session import session_of
+
+LayerData = tuple[Any, ...]
+
+
+def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
+    """Say whether a path is an acquisition: a folder, ``tiles.csv`` or ``slicemap.toml``.
+
+    Returns
+    -------
+    callable or None
+        Opens it; ``None`` leaves the path to napari's other readers.
+    """
+    if isinstance(path, list):
+        if len(path) != 1:
+            return None
+        path = path[0]
+    try:
+        project, home, file = find_project(path)
+        if file is None:
+            find_reader((home / project.data).resolve(), project.layout)
+    except (SlicemapError, OSError):
+        # a project file that is wrong is ours, and is to say so when it is opened
+        return read_acquisition if Path(path).name == "slicemap.toml" else None
+    return read_acquisition
+
+
+def read_acquisition(path: str | list[str]) -> list[LayerData]:
+    """Open an acquisition in the viewer that asks for it.
+
+    Returns
+    -------
+    list of tuple
+        napari's sign for "nothing to add", because the session adds the layers itself (ROIs and scale bar belong
+        to them); without a viewer, the image layers.
+    """
+    path = path[0] if isinstance(path, list) else path
+    viewer = napari.current_viewer()
+    if viewer is not None:
+        session_of(viewer).open(path)
+        return [(None,)]
+    dataset = open_dataset(path)
+    profile = dataset.profiles.get_default() or starter_profile(list(dataset.fovs.values()))
+    return [layer.as_layer_data_tuple() for layer in VirtualMapLayer(dataset, profile).layers]
+
+
+def open_sample() -> list[LayerData]:
+    """Open the sample acquisition; it is made in the user's cache at the first use."""
+    return read_acquisition(str(cached_sample()))
+
+
+def show_batch_export(viewer: napari.Viewer) -> None:
+    """Show the Batch export dock (File ▸ IO Utilities)."""
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Batch export")

@@ -1,0 +1,1 @@
+"""The docks: each a view of the session."""
