@@ -50,8 +50,9 @@ pictures: .venv/.dev
 
 # sample_data/ is what the generator makes; a test holds the two together
 sample-data: .venv/.core
-	rm -rf sample_data
-	$(BIN)/slicemap sample sample_data
+	rm -rf build/sample && $(BIN)/slicemap sample build/sample
+	find sample_data -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	cp -r build/sample/. sample_data/
 
 clean:
 	rm -rf .venv $(DEMO) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

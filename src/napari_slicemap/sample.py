@@ -2,7 +2,7 @@
 
 The scene is drawn once per slice on one canvas, and tiles are cut from it where the stage says they are, so they fit
 together as real ones do. Slice 02 is out of focus and slice 03 has a galvo artefact: something to decide about.
-Everything is computed in float64 from seeded generators, so a seed gives the same pixels on every machine.
+Everything is computed in float64 from seeded generators and rounded at the end, so that a seed gives the same pixels.
 """
 
 from __future__ import annotations

@@ -171,7 +171,9 @@ def _format_options(pairs: Sequence[str] | None) -> dict[str, Any]:
 
 def split(values: Sequence[str]) -> list[str]:
     """Split names given with commas or by repeating an option."""
-    return [name for value in values for name in (part.strip() for part in value.split(",")) if name]
+    from ..export.shell import split as split_text
+
+    return [name for value in values for name in split_text(value)]
 
 
 def _selects(given: dict[str, Any], dataset: Dataset) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..dataset import Dataset
+from ..errors import RegionError
 from ..images.fov import Fov
 from ..images.region import Grid, Window
 from ..render.fov import render_fov_to_array, with_alpha
@@ -76,7 +77,7 @@ def render_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: D
     draft = (
         _on_fov(item, plan, profile, dataset, overlays) if item.fov else _on_map(item, plan, profile, dataset, overlays)
     )
-    image, warnings = draft.image, list(draft.warnings)
+    image, warnings = draft.image, [*draft.warnings, *_line_notes(item, dataset)]
     if item.shape:
         image = with_alpha(image, _inside_shape(item, dataset.fovs.get(item.fov), image.shape[:2]))
     if plan.scale_bar.enabled:
@@ -128,10 +129,21 @@ def _on_map(
         t=plan.t,
         z=plan.z,
     )
+    if made.empty_fraction == 1:  # within the map's bounds, but in a gap: black would pass for a result
+        raise RegionError(f"map {item.map_id}: no tile lies in the region {item.region or 'of the whole map'}")
     warnings = [f"not readable: {reason}" for reason in made.missing]
     if item.region is not None and made.empty_fraction > 0:
         warnings.append(f"{made.empty_fraction:.1%} of the picture shows no tile")
     return Figure(made.image, None, tuple(warnings), made.missing, tuple(_map_sources(one, item)))
+
+
+def _line_notes(item: ExportItem, dataset: Dataset) -> list[str]:
+    """Say how much room a line's box leaves around the line itself."""
+    roi = dataset.rois[item.roi_id] if item.roi_id in dataset.rois else None
+    if roi is None or roi.kind != "line":
+        return []
+    padding = min(x for x, _ in roi.points) - roi.x_min
+    return [f"a line is exported as the box around it, with {padding:g} px on each side"]
 
 
 def _map_sources(one: VirtualMap, item: ExportItem) -> list[Path]:

@@ -132,12 +132,10 @@ def resolve(plan: ExportPlan, dataset: Dataset) -> Resolution:
 
 def _drafts(select: Select, dataset: Dataset) -> Iterator[ExportItem]:
     if select.kind == "fov":
-        for name in dataset.fovs if select.all else select.ids:
-            _known("FOV", name, dataset.fovs)
+        for name in _known("FOV", select, dataset.fovs):
             yield ExportItem(item_id="", kind="fov", stem=safe_stem(name), fov=name)
     elif select.kind == "map":
-        for map_id in dataset.maps if select.all else select.ids:
-            _known("map", map_id, dataset.maps)
+        for map_id in _known("map", select, dataset.maps):
             yield ExportItem(item_id="", kind="map", stem=f"map_{safe_stem(map_id)}", map_id=map_id)
     elif select.kind == "cell":
         yield from _cells(select, dataset)
@@ -146,21 +144,31 @@ def _drafts(select: Select, dataset: Dataset) -> Iterator[ExportItem]:
             yield _roi_item(roi, select)
 
 
-def _known(kind: str, name: str, there: dict[str, Any]) -> None:
-    if name not in there:
-        raise UnknownNameError(kind, name, there)
+def _known(kind: str, select: Select, there: dict[str, Any]) -> list[str]:
+    """Give the names chosen, each once; all that do not exist are told at once."""
+    names = list(there) if select.all else list(dict.fromkeys(select.ids))
+    if strangers := [name for name in names if name not in there]:
+        raise PlanError([str(UnknownNameError(kind, name, there)) for name in strangers])
+    return names
 
 
 def _chosen_rois(select: Select, dataset: Dataset) -> list[Roi]:
     wanted = select.kind.removesuffix("-roi")
     chosen: dict[str, Roi] = {}
+    faults: list[str] = []
     for name in select.ids:
-        for roi in dataset.rois.find(name):
-            if roi.on == wanted:
-                chosen[roi.roi_id] = roi
-            else:
+        try:
+            found = dataset.rois.find(name)
+        except UnknownNameError as error:
+            faults.append(str(error))
+            continue
+        for roi in found:
+            chosen[roi.roi_id] = roi
+            if roi.on != wanted:
                 where = f"is on {roi.on} {roi.fov or roi.map_id}" if roi.on else "names neither a FOV nor a map"
-                raise PlanError([f"ROI {roi.label} {where}, so it is no {select.kind}"])
+                faults.append(f"ROI {roi.label} {where}, so it is no {select.kind}")
+    if faults:
+        raise PlanError(faults)
     for roi in dataset.rois:
         if (select.all or set(select.tags) & set(roi.tags)) and roi.on == wanted:
             chosen[roi.roi_id] = roi
@@ -207,8 +215,14 @@ def _cells(select: Select, dataset: Dataset) -> Iterator[ExportItem]:
 
 def _chosen_cells(select: Select, table: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     mask = np.full(len(table), select.all)
+    faults: list[str] = []
     for wanted in select.ids:
-        mask |= _cell_mask(wanted, table, dataset)
+        try:
+            mask |= _cell_mask(wanted, table, dataset)
+        except PlanError as error:
+            faults += error.faults
+    if faults:
+        raise PlanError(faults)
     if select.query:
         mask |= query_cells(table, select.query)
     chosen = table[mask]
@@ -221,13 +235,15 @@ def _cell_mask(wanted: str, table: pd.DataFrame, dataset: Dataset) -> NDArray[np
     if wanted in dataset.fovs:
         return np.asarray(table["fov"] == wanted)
     fov, _, label = wanted.rpartition(":")
-    _known("FOV", fov or wanted, dataset.fovs)
+    if fov not in dataset.fovs:
+        raise PlanError([str(UnknownNameError("FOV", fov or wanted, dataset.fovs))])
     found = np.asarray((table["fov"] == fov) & (table["label"].astype(str) == label))
     if not found.any():
         raise PlanError([f"FOV {fov} has no cell {label} in the cell table"])
     return found
 
 
+_LONGEST_QUERY = 1000  # longer ones are no conditions that people write, and may nest too deeply to be run
 _SAFE_NODES = (
     ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.UAdd, ast.BinOp, ast.Add,
     ast.Sub, ast.Mult, ast.Div, ast.Mod, ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt,
@@ -257,17 +273,45 @@ def query_cells(table: pd.DataFrame, query: str) -> NDArray[np.bool_]:
         If it is no such condition, or names a column that does not exist. Calls and attributes are refused: a
         plan is data, and must not run code.
     """
-    hint = f"query {query!r}: expected comparisons such as area > 50 and label in [1, 2]"
+    columns = f"(columns: {listing(map(str, table.columns))})"
+    condition, quoted = _checked(query.strip())
+    if strangers := [name for name in quoted if name not in table.columns]:
+        raise PlanError([f"query {query!r}: no column {listing(strangers)} {columns}"])
     try:
-        tree = ast.parse(re.sub(r"`[^`]*`", "_", query), mode="eval")
-    except (SyntaxError, ValueError, RecursionError):
-        raise PlanError([hint]) from None
-    if not all(isinstance(node, _SAFE_NODES) for node in ast.walk(tree)):
-        raise PlanError([hint])
+        # with empty scopes no name but a column's means anything
+        found = table.rename(columns=quoted).eval(condition, engine="python", local_dict={}, global_dict={})
+    except (NameError, KeyError, TypeError, ValueError, AttributeError, SyntaxError, NotImplementedError) as error:
+        raise PlanError([f"query {query!r}: {error} {columns}"]) from None
+    holds = np.asarray(found)
+    if holds.dtype != bool:
+        raise _no_condition(query)
+    return np.broadcast_to(holds, len(table))
+
+
+def _checked(query: str) -> tuple[str, dict[str, str]]:
+    """Give a condition free of code, and the word that stands in it for each column named in backticks.
+
+    The text given back is made from what was checked, so that nothing else can run.
+    """
+    quoted: dict[str, str] = {}
+
+    def as_word(found: re.Match[str]) -> str:
+        return found[0] if found[1] is None else quoted.setdefault(found[1], f"quoted_{len(quoted)}_")
+
+    # texts in quotes are matched first: a backtick inside one quotes no column
+    words = re.sub(r"""'[^']*'|"[^"]*"|`([^`]*)`""", as_word, query)
     try:
-        return np.broadcast_to(np.asarray(table.eval(query, engine="python"), bool), len(table))
-    except (NameError, TypeError, ValueError, AttributeError, SyntaxError) as error:
-        raise PlanError([f"query {query!r}: {error} (columns: {listing(map(str, table.columns))})"]) from None
+        tree = ast.parse(words, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise _no_condition(query) from None
+    if len(query) > _LONGEST_QUERY or not all(isinstance(node, _SAFE_NODES) for node in ast.walk(tree)):
+        raise _no_condition(query)
+    return ast.unparse(tree), quoted
+
+
+def _no_condition(query: str) -> PlanError:
+    asked = query if len(query) <= _LONGEST_QUERY else f"{query[:60]}…"
+    return PlanError([f"query {asked!r}: expected comparisons such as area > 50 and label in [1, 2]"])
 
 
 # --- exclusion and scale ------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..errors import RegionError, UnknownNameError
+from ..errors import FileFormatError, RegionError, UnknownNameError
 from ..images.fov import Fov, ZChoice
 from ..images.region import Grid, Region, Window, inside
 from .cache import PlaneCache
@@ -112,6 +112,27 @@ def with_alpha(image: NDArray[np.uint8], opaque: NDArray[np.bool_]) -> NDArray[n
     return made
 
 
+def annotation_colors(fov: Fov, name: str) -> dict[int, str]:
+    """Give the colours by label of a FOV's annotation.
+
+    Raises
+    ------
+    UnknownNameError
+        If the FOV has none of that name.
+    FileFormatError
+        Naming the table and the label whose colour is none.
+    """
+    if name not in fov.annotations:
+        raise UnknownNameError("annotation", name, fov.annotations, where=f"FOV {fov.name}")
+    colors = fov.annotations[name].colors()
+    for label, color in colors.items():
+        try:
+            hex_color(color)
+        except ValueError as error:
+            raise FileFormatError(f"{fov.annotations[name].table}: label {label}: {error}") from None
+    return colors
+
+
 @dataclass(frozen=True)
 class _FovScene:
     """A FOV as a scene: one tile that covers everything."""
@@ -144,10 +165,8 @@ class _FovScene:
     def owners(self, window: Window) -> NDArray[np.int32]:
         return np.zeros(window.shape, np.int32)
 
-    def colors(self, name: str) -> dict[int, str]:
-        if name not in self.fov.annotations:
-            raise UnknownNameError("annotation", name, self.fov.annotations, where=self.name)
-        return self.fov.annotations[name].colors()
+    def colors(self, name: str, tile: int) -> dict[int, str]:  # noqa: ARG002 - there is but one tile
+        return annotation_colors(self.fov, name)
 
     def unreadable(self) -> frozenset[int]:
         return frozenset()
@@ -188,7 +207,7 @@ class _ArrayScene:
     def owners(self, window: Window) -> NDArray[np.int32]:
         return np.zeros(window.shape, np.int32)
 
-    def colors(self, name: str) -> dict[int, str]:
+    def colors(self, name: str, tile: int) -> dict[int, str]:  # noqa: ARG002 - there is but one tile
         raise ValueError(f"annotation {name}: give its colours, since arrays have no table of them")
 
     def unreadable(self) -> frozenset[int]:

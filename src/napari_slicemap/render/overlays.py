@@ -16,7 +16,7 @@ from .profile import Alpha
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..images.region import Window
+    from ..images.region import Grid, Window
 
 OUTSIDE = -1
 """Label of a pixel that no tile covers: not background, and no reason for an outline."""
@@ -206,14 +206,16 @@ def draw_annotation(image: NDArray[np.uint8], labels: NDArray[Any], overlay: Ann
         blend(image, labels == label, color, overlay.alpha)
 
 
-def draw_shapes(image: NDArray[np.uint8], overlay: RoiOverlay, downsample: int, cells: Window) -> None:
-    """Draw shapes onto an RGB image ``(H, W, 3)`` that shows `cells` of the downsampling grid, in place."""
+def draw_shapes(image: NDArray[np.uint8], overlay: RoiOverlay, grid: Grid, cells: Window) -> None:
+    """Draw shapes onto an RGB image ``(H, W, 3)`` that shows `cells` of a grid, in place."""
     from PIL import Image, ImageDraw
 
     canvas = Image.new("1", (image.shape[1], image.shape[0]))
     pen = ImageDraw.Draw(canvas)
     for shape in overlay.shapes:
-        points = [(int(x // downsample) - cells.x0, int(y // downsample) - cells.y0) for x, y in shape]
+        points = [
+            (int((x - grid.x0) // grid.step) - cells.x0, int((y - grid.y0) // grid.step) - cells.y0) for x, y in shape
+        ]
         ends = points + points[:1] if overlay.closed else points
-        pen.line(ends, fill=1, width=output_thickness(overlay.thickness_px, downsample))
+        pen.line(ends, fill=1, width=output_thickness(overlay.thickness_px, grid.step))
     blend(image, np.asarray(canvas), overlay.color, 1.0)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ..errors import UnknownNameError, listing
+from ..errors import FileFormatError, UnknownNameError, listing
 from ..files import FileModel, read_json, write_json
 from .channels import ChannelSettings, Color
 
@@ -155,14 +155,21 @@ def profiles_from_marker_sets(state: Mapping[str, object], where: Path) -> Profi
     FileFormatError
         Naming the file, the marker set and what is wrong.
     """
-    sets = state.get("marker_sets") or {}
     book: dict[str, object] = {}
-    for name, one in sets.items() if isinstance(sets, Mapping) else ():
-        settings = one.get("channel_settings", {})
-        chosen = [channel for channel in one.get("selected_channels", settings) if channel in settings]
+    for name, one in _object(state.get("marker_sets"), f"{where}: marker_sets").items():
+        at = f"{where}: marker set {name}"
+        one = _object(one, at)
+        settings = _object(one.get("channel_settings"), f"{at}: channel_settings")
+        chosen = [channel for channel in one.get("selected_channels") or settings if channel in settings]
         if chosen:
-            book[name] = {"channels": {channel: _marker(settings[channel]) for channel in chosen}}
+            book[name] = {"channels": {c: _marker(_object(settings[c], f"{at}: {c}")) for c in chosen}}
     return ProfileBook.from_data({"profiles": book, "default": next(iter(book), "")}, where)
+
+
+def _object(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping | None):
+        raise FileFormatError(f"{where}: expected an object, found {type(value).__name__}")
+    return value or {}
 
 
 def _marker(settings: Mapping[str, object]) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Position = Literal["lower-right", "lower-left", "upper-right", "upper-left"]
 
+_RIM_ALPHA = 0.75
 _SMALLEST_TEXT = 8  # px; below that the digits of the font run together
 
 
@@ -139,7 +140,8 @@ def draw_scale_bar(image: NDArray[np.uint8], bar: ScaleBar, style: ScaleBarStyle
     bar : ScaleBar
         What to draw: ``round(bar.length_px)`` px long, exactly.
     style : ScaleBarStyle
-        Where and how.
+        Where and how. A thin rim, dark around a light colour and light around a dark one, keeps it legible on
+        any tissue.
 
     Returns
     -------
@@ -149,43 +151,56 @@ def draw_scale_bar(image: NDArray[np.uint8], bar: ScaleBar, style: ScaleBarStyle
         What could not be drawn legibly and was left out, or ``""``.
     """
     height, width = image.shape[:2]
-    length = max(1, math.floor(bar.length_px + 0.5))
-    margin = max(2, round(0.03 * min(height, width)))
-    if length > width - 2 or height < 8:
-        return (
-            image.copy(),
-            f"no scale bar: {bar.label} ({length} px) does not fit into {width} × {height} px",
-        )
-    thick = max(2, round(0.008 * min(height, width)))
-    left_side, upper = style.position.endswith("left"), style.position.startswith("upper")
-    margin_x = min(margin, (width - length) // 2)
-    x0 = margin_x if left_side else width - margin_x - length
-    text = _text_mask(bar.label, max(_SMALLEST_TEXT, round(0.035 * min(height, width)))) if style.label else None
-    gap = max(1, thick // 2)
-    needed = 0 if text is None else text.shape[0] + gap
-    warning = ""
-    if text is not None and (text.shape[1] > width or needed + thick + 2 > height):
-        text, needed = None, 0
-        warning = f"scale bar of {bar.label} drawn without its label, which does not fit into {width} × {height} px"
-    margin_y = min(margin, max(0, height - thick - needed))
-    y0 = margin_y + needed if upper else height - margin_y - thick
+    length, side = max(1, math.floor(bar.length_px + 0.5)), min(height, width)
+    thick = max(2, round(0.008 * side))
+    if length > width - 2 or thick > height - 2:
+        return image.copy(), f"no scale bar: {bar.label} ({length} px) does not fit into {width} × {height} px"
+    mark, warning = np.ones((thick, length)), ""
+    if style.label:
+        labelled = _with_label(mark, bar.label, max(_SMALLEST_TEXT, round(0.035 * side)))
+        if labelled.shape[0] <= height - 2 and labelled.shape[1] <= width - 2:
+            mark = labelled
+        else:
+            warning = f"scale bar of {bar.label} without its label, which does not fit into {width} × {height} px"
+    margin = max(2, round(0.03 * side))
+    at_x, at_y = min(margin, (width - mark.shape[1]) // 2), min(margin, (height - mark.shape[0]) // 2)
+    x = at_x if style.position.endswith("left") else width - at_x - mark.shape[1]
+    y = at_y if style.position.startswith("upper") else height - at_y - mark.shape[0]
     made = image.copy()
-    _stamp(made, np.ones((thick, length)), x0, y0, style.color)
-    if text is not None:
-        middle = x0 + length / 2 - text.shape[1] / 2
-        pad = min(margin, (width - text.shape[1]) // 2)
-        _stamp(made, text, min(max(round(middle), pad), width - text.shape[1] - pad), y0 - needed, style.color)
+    _stamp(made, mark, x, y, style.color)
     return made, warning
 
 
-def _stamp(image: NDArray[np.uint8], coverage: NDArray[Any], x: int, y: int, color: str) -> None:
-    """Mix a colour into an image by coverage (0–1), in place; what it touches becomes opaque."""
-    height, width = coverage.shape
-    part = image[y : y + height, x : x + width]
-    share = coverage[..., None]
-    part[..., :3] = np.rint((1 - share) * part[..., :3] + share * 255 * np.array(rgb(color)))
+def _with_label(bar: NDArray[np.float64], label: str, text_height: int) -> NDArray[np.float64]:
+    """Put a label above a bar, both centred: coverage 0–1."""
+    text = _text_mask(label, text_height)
+    gap, wide = max(1, bar.shape[0] // 2), max(text.shape[1], bar.shape[1])
+    made = np.zeros((text.shape[0] + gap + bar.shape[0], wide))
+    for part, top in ((text, 0), (bar, text.shape[0] + gap)):
+        left = (wide - part.shape[1]) // 2
+        made[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return made
+
+
+def _stamp(image: NDArray[np.uint8], coverage: NDArray[np.float64], x: int, y: int, color: str) -> None:
+    """Mix a colour, and a rim around it, into an image by coverage (0–1), in place; what they touch is opaque."""
+    from scipy.ndimage import maximum_filter
+
+    rim = max(1, round(0.1 * coverage.shape[0]))
+    wider = maximum_filter(np.pad(coverage, rim), 2 * rim + 1)
+    inked = np.pad(coverage, rim)
+    rows = slice(max(0, y - rim), min(image.shape[0], y - rim + wider.shape[0]))
+    columns = slice(max(0, x - rim), min(image.shape[1], x - rim + wider.shape[1]))
+    within = (
+        slice(rows.start - (y - rim), rows.stop - (y - rim)),
+        slice(columns.start - (x - rim), columns.stop - (x - rim)),
+    )
+    part, ink = image[rows, columns], np.array(rgb(color))
+    rim_ink = np.zeros(3) if ink.mean() >= 0.5 else np.ones(3)
+    for share, tone in ((_RIM_ALPHA * wider[within], rim_ink), (inked[within], ink)):
+        part[..., :3] = np.rint((1 - share[..., None]) * part[..., :3] + share[..., None] * 255 * tone)
     if part.shape[-1] == 4:
-        part[..., 3] = np.maximum(part[..., 3], np.rint(255 * coverage)).astype(np.uint8)
+        part[..., 3] = np.maximum(part[..., 3], np.rint(255 * wider[within])).astype(np.uint8)
 
 
 @lru_cache(maxsize=64)

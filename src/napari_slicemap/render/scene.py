@@ -70,8 +70,8 @@ class Scene(Protocol):
     def owners(self, window: Window) -> NDArray[np.int32]:
         """Say which tile paints each pixel of a window; -1 where none does."""
 
-    def colors(self, name: str) -> dict[int, str]:
-        """Give an annotation's colours by label."""
+    def colors(self, name: str, tile: int) -> dict[int, str]:
+        """Give the colours by label that an annotation has on one tile (an index as in ``owners``)."""
 
     def unreadable(self) -> frozenset[int]:
         """List the tiles met so far that could not be read and are to be hatched."""
@@ -151,13 +151,15 @@ def stack_cells(
     made: NDArray[Any] | None = None
     for band in bands(inner, _band_rows(inner, grid, len(channels))):
         part, covered = _means(scene, channels, band, grid, method)
+        if not covered.any():
+            continue
         if made is None:
             made = np.zeros((len(channels), *cells.shape), part.dtype)
+        # tiles of another dtype may first come up in a later band
+        made = made.astype(np.result_type(made.dtype, part.dtype), copy=False)
         rows, cols = band.slices_in(cells)
         made[:, rows, cols] = np.where(covered, part, 0)
-    if made is None:
-        return np.zeros((len(channels), *cells.shape), np.float32)
-    return made
+    return np.zeros((len(channels), *cells.shape), np.float32) if made is None else made
 
 
 def _band_rows(cells: Window, grid: Grid, channels: int) -> int:
@@ -181,7 +183,9 @@ def _paint_band(
     _draw_overlays(scene, in_drawing_order(overlays), band, grid, image)
     if unreadable := scene.unreadable():
         owner = nearest(scene.owners(_pixels(scene, band, grid)), _pixels(scene, band, grid), grid)
-        _hatch(image, np.isin(owner, list(unreadable)), band)
+        hatched = np.isin(owner, list(unreadable))
+        _hatch(image, hatched, band)
+        covered |= hatched
 
 
 def _means(
@@ -189,7 +193,8 @@ def _means(
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     window = _pixels(scene, band, grid)
     found = scene.pixels(channels, window)
-    exists = found.owner >= 0
+    # what could not be read is no darkness that a cell across the tile's edge should average in
+    exists = (found.owner >= 0) & ~np.isin(found.owner, list(scene.unreadable()))
     if grid.step == 1 or method == "nearest":
         return nearest(found.stack, window, grid), nearest(exists, window, grid)
     return area_mean(found.stack, window, grid, exists)
@@ -211,12 +216,15 @@ def _draw_overlays(
             owner = nearest(scene.owners(window), window, grid)
             draw_mask(image, labels, overlay, grid.step, within, owner)
         elif isinstance(overlay, AnnotationOverlay):
-            labels = nearest(scene.labels("annotation", overlay.name, window), window, grid)
-            colors = overlay.colors or scene.colors(overlay.name)
-            coloured = AnnotationOverlay(overlay.name, colors, overlay.alpha)
-            draw_annotation(image, labels[within.slices_in(Window(0, 0, 0, 0))], coloured)
+            at = within.slices_in(Window(0, 0, 0, 0))
+            labels = nearest(scene.labels("annotation", overlay.name, window), window, grid)[at]
+            owner = nearest(scene.owners(window), window, grid)[at]
+            for tile in np.unique(owner[owner >= 0]):  # each FOV has a table of its own
+                colors = overlay.colors or scene.colors(overlay.name, int(tile))
+                coloured = AnnotationOverlay(overlay.name, colors, overlay.alpha)
+                draw_annotation(image, np.where(owner == tile, labels, OUTSIDE), coloured)
         else:
-            draw_shapes(image, overlay, grid.step, band)
+            draw_shapes(image, overlay, grid, band)
 
 
 def _hatch(image: NDArray[np.uint8], where: NDArray[np.bool_], cells: Window) -> None:

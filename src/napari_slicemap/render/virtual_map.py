@@ -16,7 +16,7 @@ from ..images.region import Grid, Region, Window, inside
 from ..maps.placement import PlacedTile, Placement
 from .cache import PlaneCache
 from .channels import ChannelSettings, check_settings, hex_color
-from .fov import render_fov_to_array, with_alpha
+from .fov import annotation_colors, render_fov_to_array, with_alpha
 from .overlap import Overlap, blend_weights, owner_of_pixels
 from .overlays import Overlay
 from .scene import Pixels, blank_labels, paint, stack_cells
@@ -220,8 +220,9 @@ class VirtualMap:
         check_settings(channel_settings)
         window = self.bounds if region is None else inside(region, self.bounds, f"map {self.map_id}")
         grid = Grid(downsample)
-        scene = _MapScene(self, overlap, on_missing, t, z)
-        painted = paint(scene, channel_settings, grid.cells(window), grid, overlays, background=hex_color(background))
+        cells = grid.cells(window)
+        scene = _MapScene(self, overlap, on_missing, t, z, grid.pixels(cells))
+        painted = paint(scene, channel_settings, cells, grid, overlays, background=hex_color(background))
         image = with_alpha(painted.image, painted.covered) if alpha else painted.image
         return Rendering(image, painted.covered, tuple((scene.unlabelled | scene.failures).values()))
 
@@ -254,7 +255,7 @@ class VirtualMap:
         ndarray, (C, h, w)
             Source dtype at step 1, float32 above; 0 where no tile lies.
         """
-        return stack_cells(_MapScene(self, overlap, on_missing, t, z), channels, cells, grid)
+        return stack_cells(_MapScene(self, overlap, on_missing, t, z, grid.pixels(cells)), channels, cells, grid)
 
     def read_labels(
         self, name: str, cells: Window, grid: Grid, *, on_missing: OnMissing = "raise"
@@ -281,7 +282,7 @@ class VirtualMap:
         inner = cells & grid.cells(self.bounds)
         if not inner.empty:
             window = grid.pixels(inner) & self.bounds
-            labels = _MapScene(self, "last", on_missing, 0, 0).labels("mask", name, window)
+            labels = _MapScene(self, "last", on_missing, 0, 0, window).labels("mask", name, window)
             made[inner.slices_in(cells)] = np.maximum(nearest(labels, window, grid), 0)
         return made
 
@@ -295,6 +296,7 @@ class _MapScene:
     on_missing: OnMissing
     t: int
     z: ZChoice
+    asked: Window  # map px of the picture: outlines look beyond them, where a missing tile is no fault
     failures: dict[int, str] = field(default_factory=dict)
     unlabelled: dict[int, str] = field(default_factory=dict)
 
@@ -341,9 +343,9 @@ class _MapScene:
                 np.nan_to_num(stack.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf) * share
             )
             weight[:, rows, cols] += share
-        made: NDArray[np.float32] = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0).astype(
-            np.float32
-        )
+        # where every tile is NaN, so is the mean
+        mean = np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
+        made: NDArray[np.float32] = mean.astype(np.float32)
         return made
 
     def _tile_stack(self, index: int, channels: Sequence[str], shared: Window) -> NDArray[Any] | None:
@@ -372,14 +374,11 @@ class _MapScene:
     def labels(self, kind: Literal["mask", "annotation"], name: str, window: Window) -> NDArray[np.int64]:
         made, owner = blank_labels(window), self.owners(window)
         for index in self.map.placement.visible(window):
-            if index in self.failures:
-                continue
             tile = self.map.placement.tiles[index]
             shared = tile.window & window
             mine = owner[shared.slices_in(window)] == index
-            if mine.any():
-                labels = self._tile_labels(index, kind, name, shared)
-                made[shared.slices_in(window)][mine] = 0 if labels is None else labels[mine]
+            if mine.any() and (labels := self._tile_labels(index, kind, name, shared)) is not None:
+                made[shared.slices_in(window)][mine] = labels[mine]
         return made
 
     def _tile_labels(
@@ -393,18 +392,18 @@ class _MapScene:
                 return fov.read_labels(kind, name, local)
             whole = fov.read_labels(kind, name, fov.bounds)
         except (TileReadError, UnknownNameError) as error:
+            if (tile.window & self.asked).empty:
+                return None
             if self.on_missing == "raise":
                 raise
             self.unlabelled[index] = str(error)  # the pixels are there: no reason to hatch them
             return None
         return resample_nearest(whole, tile.ratio, tile.window.shape)[local.slices_in(Window(0, 0, 0, 0))]
 
-    def colors(self, name: str) -> dict[int, str]:
-        made: dict[int, str] = {}
-        for tile in self.map.placement.tiles:
-            if tile.fov and name in tile.fov.annotations:
-                made = tile.fov.annotations[name].colors() | made
-        return made
+    def colors(self, name: str, tile: int) -> dict[int, str]:
+        if tile in self.failures or tile in self.unlabelled:
+            return {}
+        return annotation_colors(_fov_of(self.map.placement.tiles[tile], self.map.map_id), name)
 
 
 # channels read uncomposited have no look; the settings only name them

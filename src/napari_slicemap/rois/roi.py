@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ..files import FileModel, now_iso
 from ..images.region import Region
@@ -42,7 +42,7 @@ class Geometry(FileModel):
         return self
 
 
-class Roi(FileModel):
+class Roi(FileModel, str_strip_whitespace=True):
     """A named region on a FOV (`fov` set, FOV px) or on a map (`fov` empty, `map_id` set, map px).
 
     Parameters
@@ -84,6 +84,13 @@ class Roi(FileModel):
     comment: str = ""
     created_at: str = Field(default_factory=now_iso)
     updated_at: str = Field(default_factory=now_iso)
+
+    @field_validator("tags")
+    @classmethod
+    def _single_words(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        if joined := [tag for tag in tags if ";" in tag]:
+            raise ValueError(f"tag {joined[0]!r} holds ';', which separates tags in rois.csv")
+        return tuple(dict.fromkeys(tag for tag in tags if tag))
 
     @model_validator(mode="after")
     def _box_is_one(self) -> Roi:

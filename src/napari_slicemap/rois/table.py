@@ -137,6 +137,8 @@ class RoiTable:
 
 
 def _roi(row: Row) -> Roi:
+    if not text_cell(row, "roi_id"):
+        raise FileFormatError(f"{row.where}: roi_id is empty; give each ROI an id that no other has")
     unknown = [name for name in row.cells if name not in COLUMNS]
     if unknown:
         raise FileFormatError(f"{row.where}: unknown column {', '.join(unknown)}; expected {', '.join(COLUMNS)}")
@@ -158,7 +160,7 @@ def _roi(row: Row) -> Roi:
 def _cells(roi: Roi) -> dict[str, object]:
     cells = roi.model_dump(exclude={"geometry", "tags"})
     for name in ("x_min", "x_max", "y_min", "y_max"):
-        cells[name] = f"{cells[name]:.12g}"
+        cells[name] = repr(cells[name]).removesuffix(".0")  # the shortest text that reads back as the same number
     geometry = "" if roi.geometry is None else to_json(roi.geometry, indent=None)
     return {**cells, "geometry": geometry, "tags": ";".join(roi.tags)}
 

@@ -81,7 +81,7 @@ def _geometry(row: Row) -> Geometry | None:
         found = json.loads(row["geometry"])
         points = _points(found)
         closed = bool(found.get("closed", False)) if isinstance(found, dict) else False
-    except (json.JSONDecodeError, TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise FileFormatError(f"{row.where}: geometry cannot be read ({error})") from None
     return Geometry(type="polygon" if closed else "line", closed=closed, points=tuple(points))
 
