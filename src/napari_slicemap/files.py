@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any, Self, TypeVar, cast, dataclass_transform
+from typing import Any, Self, TypeVar, cast, dataclass_transform, get_args
 
 import pydantic
 from pydantic import BaseModel, ConfigDict
@@ -69,10 +69,19 @@ def explain(error: pydantic.ValidationError, model: type[Any] | None = None) -> 
         place = ".".join(str(step) for step in found["loc"])
         message = found["msg"].removeprefix("Value error, ")
         if found["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            known = listing(model.model_fields) if model and len(found["loc"]) == 1 else ""
-            message = "unknown key" + (f" (known: {known})" if known else "")
+            known = _known_keys(model, found["loc"][:-1])
+            message = "unknown key" + (f" (known: {listing(known)})" if known else "")
         parts.append(f"{place}: {message}" if place else message)
     return "; ".join(parts)
+
+
+def _known_keys(model: Any, steps: Sequence[int | str]) -> list[str]:
+    """Give the keys of the model that `steps` lead to, through its fields and the values of its mappings."""
+    for step in steps:
+        fields = getattr(model, "__pydantic_fields__", None)
+        # a mapping or a sequence: its values are the last thing that its type names
+        model = fields[step].annotation if fields and step in fields else (get_args(model) or (None,))[-1]
+    return list(getattr(model, "__pydantic_fields__", ()))
 
 
 # --- atomic writing ----------------------------------------------------------------------------------------
@@ -216,6 +225,10 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         raise FileFormatError(
             f"{path}: line {error.lineno}, column {error.colno}: {error.msg}; this is no valid JSON"
         ) from None
+    except FileFormatError:
+        raise
+    except ValueError:  # Python reads no whole number of more than 4300 digits
+        raise FileFormatError(f"{path}: a number in it is too long") from None
     except RecursionError:
         raise FileFormatError(f"{path}: nested too deeply to be a file of this kind") from None
 
@@ -290,6 +303,23 @@ class Row:
             raise FileFormatError(f"{self.where}: {column} is {text!r}, expected a number")
         return value
 
+    def whole(self, column: str, least: int = 0) -> int | None:
+        """Read a cell as a whole number (``5`` or ``5.0``) of at least `least`; ``None`` if it is empty.
+
+        Raises
+        ------
+        FileFormatError
+            Naming file, line and column.
+        """
+        value = self.number(column)
+        if value is None:
+            return None
+        if not value.is_integer() or value < least:
+            raise FileFormatError(
+                f"{self.where}: {column} is {self[column]!r}, expected a whole number of at least {least}"
+            )
+        return int(value)
+
 
 def read_table(path: str | os.PathLike[str], required: Sequence[str] = ()) -> list[Row]:
     """Read a CSV with a header as text.
@@ -311,39 +341,69 @@ def read_table(path: str | os.PathLike[str], required: Sequence[str] = ()) -> li
     FileFormatError
         Naming the file and line of a missing column, a doubled one, or a row that is too long or too short.
     """
-    path = Path(path)
+    header, lines = _csv_lines(path, required)
+    return [Row(dict(zip(header, cells, strict=True)), f"{path}, line {line}") for line, cells in lines]
+
+
+def read_columns(path: str | os.PathLike[str]) -> tuple[dict[str, list[str]], list[int]]:
+    """Read a CSV with a header as columns of text; for tables too large for :func:`read_table`.
+
+    Returns
+    -------
+    columns : dict of str to list of str
+        As in :func:`read_table`.
+    lines : list of int
+        The line of the file that each row ends on, for messages.
+
+    Raises
+    ------
+    FileFormatError
+        As :func:`read_table`.
+    """
+    header, lines = _csv_lines(path)
+    rows = list(lines)
+    columns = zip(*(cells for _, cells in rows), strict=True) if rows else ([] for _ in header)
+    return {name: list(column) for name, column in zip(header, columns, strict=True)}, [line for line, _ in rows]
+
+
+def _csv_lines(
+    path: str | os.PathLike[str], required: Sequence[str] = ()
+) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Read the header, and give the rows that are not blank with their line, as they are asked for."""
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    rows: list[Row] = []
-    header: list[str] = []
+    cells_of = _stripped(reader, Path(path))
+    line, header = next(cells_of, (0, []))
+    if not header:
+        wanted = f" with {listing(required)}" if required else ""
+        raise FileFormatError(f"{path}: the file is empty; expected a header{wanted}")
+    _check_header(header, required, f"{path}, line {line}")
+    return header, (_fitting(cells, line, len(header), path) for line, cells in cells_of)
+
+
+def _stripped(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         for cells in reader:
-            where = f"{path}, line {reader.line_num}"
-            if not any(cell.strip() for cell in cells):
-                continue
-            if not header:
-                header = _header(cells, required, where)
-                continue
-            if len(cells) != len(header):
-                raise FileFormatError(
-                    f"{where}: {len(cells)} cells, expected {len(header)} as in the header"
-                    "; is a comma in a text without quotes?"
-                )
-            rows.append(Row({name: cell.strip() for name, cell in zip(header, cells, strict=True)}, where))
+            if any(stripped := [cell.strip() for cell in cells]):
+                yield reader.line_num, stripped
     except csv.Error as error:
         raise FileFormatError(f"{path}, line {reader.line_num}: {error}") from None
-    if not header:
-        raise FileFormatError(f"{path}: the file is empty; expected a header with {listing(required)}")
-    return rows
 
 
-def _header(cells: Sequence[str], required: Sequence[str], where: str) -> list[str]:
-    header = [cell.strip() for cell in cells]
+def _fitting(cells: list[str], line: int, width: int, path: str | os.PathLike[str]) -> tuple[int, list[str]]:
+    if len(cells) != width:
+        raise FileFormatError(
+            f"{path}, line {line}: {len(cells)} cells, expected {width} as in the header"
+            "; is a comma in a text without quotes?"
+        )
+    return line, cells
+
+
+def _check_header(header: Sequence[str], required: Sequence[str], where: str) -> None:
     if missing := [name for name in required if name not in header]:
         hint = "; is it separated by ';' or tabs instead of commas?" if len(header) == 1 else ""
         raise FileFormatError(f"{where}: no column {listing(missing)} (there is {listing(header)}){hint}")
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise FileFormatError(f"{where}: column {listing(map(repr, twice))} stands twice")
-    return header
 
 
 def table_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
+
+_LENGTH = re.compile(r"(?P<number>[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)\s*(?P<unit>[^\W\d_]*)")
+_HINT = "write a number in µm or text such as '390 nm'"
 
 
 @cache
@@ -36,25 +40,34 @@ def length_um(value: object) -> float:
         If the value is no finite length.
     """
     if isinstance(value, bool):
-        raise ValueError(f"{value!r} is not a length; write a number in µm or text such as '390 nm'")
-    length = float(value) if isinstance(value, int | float) else _parse(str(value))
+        raise ValueError(f"{value!r} is not a length; {_HINT}")
+    length = _number(value) if isinstance(value, int | float) else _parse(str(value))
     if not math.isfinite(length):
         raise ValueError(f"{value!r} is not a finite length")
     return length
 
 
-def _parse(text: str) -> float:
+def _number(value: float) -> float:
     try:
-        return float(text)
-    except ValueError:
-        pass
+        return float(value)
+    except OverflowError:  # a whole number too large for a float
+        return math.inf
+
+
+def _parse(text: str) -> float:
+    # one number and one unit: pint would take "5,5 um" for 55 µm, and work out "1/0 um"
+    found = _LENGTH.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is not a length; {_HINT}")
+    number, unit = float(found["number"]), found["unit"]
+    if not unit:
+        return number
     import pint
 
     try:
-        return float(_registry().Quantity(text).to("micrometer").magnitude)
-    except (pint.PintError, ValueError, TypeError, AttributeError, AssertionError, SyntaxError):
-        pass
-    raise ValueError(f"{text!r} is not a length; write a number in µm or text such as '390 nm'")
+        return float(_registry().Quantity(number, unit).to("micrometer").magnitude)
+    except (pint.PintError, AttributeError):
+        raise ValueError(f"{text!r} is not a length; {_HINT}") from None
 
 
 LengthUm = Annotated[float, BeforeValidator(length_um)]

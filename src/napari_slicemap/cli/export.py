@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
+    from ..export.items import ExportItem
     from ..export.plan import ExportPlan
     from ..export.run import ExportReport, Prepared
     from ..export.runner import ExportResult
@@ -122,6 +123,8 @@ def build_plan(given: dict[str, Any], file: Path | None, dataset: Dataset) -> Ex
     from ..files import explain
 
     data: dict[str, Any] = {} if file is None else ExportPlan.read(file).model_dump(exclude_defaults=True)
+    if {"downsample", "target_pixel_size"} & set(given):  # either one takes the place of both in the plan file
+        data = {name: value for name, value in data.items() if name not in ("downsample", "target_pixel_size_um")}
     for name in ("profile", "format", "downsample", "overwrite", "on_missing", "include_excluded"):
         if name in given:
             data[name] = given[name]
@@ -129,6 +132,7 @@ def build_plan(given: dict[str, Any], file: Path | None, dataset: Dataset) -> Ex
         data["target_pixel_size_um"] = given["target_pixel_size"]
     if "output_folder" in given:
         data["output_folder"] = str(given["output_folder"])
+    _refuse_idle(given)
     selects = _selects(given, dataset)
     if selects:
         data["select"] = selects
@@ -141,6 +145,16 @@ def build_plan(given: dict[str, Any], file: Path | None, dataset: Dataset) -> Ex
         return ExportPlan.model_validate(data)
     except pydantic.ValidationError as error:
         raise PlanError([explain(error, ExportPlan)]) from None
+
+
+def _refuse_idle(given: dict[str, Any]) -> None:
+    """Refuse options that would change nothing, because what they go with was not given."""
+    from ..errors import PlanError
+
+    pairs = {"clip": {"rois", "tags"}, "cell_size": {"cells", "cell_query"}}
+    if idle := [name for name, wanted in pairs.items() if name in given and not wanted & set(given)]:
+        said = {"clip": "--clip goes with --rois or --tags", "cell_size": "--cell-size with --cells or --cell-query"}
+        raise PlanError([f"{said[name]}; a plan file says it for each choice" for name in idle])
 
 
 def _plain(value: Any) -> dict[str, Any]:
@@ -218,19 +232,28 @@ def _roi_selects(given: dict[str, Any], dataset: Dataset) -> list[dict[str, Any]
 
 # --- running and saying how it went ---------------------------------------------------------------------------
 def _dry_run(plan: ExportPlan, dataset: Dataset, as_json: bool) -> None:
+    from ..errors import SlicemapError
     from ..export.run import estimated_bytes, prepare
     from ..files import to_json
 
+    def size_of(item: ExportItem) -> int | None:
+        try:
+            return estimated_bytes(item, dataset)
+        except SlicemapError:  # an image that cannot be read fails its own item, in the run itself
+            return None
+
     prepared = prepare(plan, dataset)
     rows: list[dict[str, Any]] = [
-        {"item_id": item.item_id, "output": str(path), "bytes_at_most": estimated_bytes(item, dataset)}
+        {"item_id": item.item_id, "output": str(path), "bytes_at_most": size_of(item)}
         for item, path in zip(prepared.resolution.items, prepared.outputs, strict=True)
     ]
     if as_json:
         typer.echo(to_json({"items": rows, "left_out": prepared.resolution.left_out}))
         return
     for row in rows:
-        typer.echo(f"would write {row['output']}  ({row['item_id']}, up to {row['bytes_at_most'] / 2**20:.1f} MiB)")
+        size = row["bytes_at_most"]
+        room = "size unknown: its image cannot be read" if size is None else f"up to {size / 2**20:.1f} MiB"
+        typer.echo(f"would write {row['output']}  ({row['item_id']}, {room})")
     _say_left_out(prepared)
 
 

@@ -139,8 +139,7 @@ def _on_map(
 
 def _line_notes(item: ExportItem, dataset: Dataset) -> list[str]:
     """Say how much room a line's box leaves around the line itself."""
-    roi = dataset.rois[item.roi_id] if item.roi_id in dataset.rois else None
-    if roi is None or roi.kind != "line":
+    if item.roi_id not in dataset.rois or (roi := dataset.rois[item.roi_id]).kind != "line":
         return []
     padding = min(x for x, _ in roi.points) - roi.x_min
     return [f"a line is exported as the box around it, with {padding:g} px on each side"]

@@ -152,16 +152,26 @@ class ExportPlan(FileModel):
         FileFormatError
             Naming the file, the key and what is wrong.
         """
-        path = Path(path)
-        readers = {".toml": read_toml, ".json": read_json}
-        if path.suffix not in readers:
-            raise FileFormatError(f"{path}: a plan is a .toml or .json file")
-        return cls.from_data(readers[path.suffix](path), path)
+        path = _plan_file(path)
+        return cls.from_data(read_json(path) if path.suffix == ".json" else read_toml(path), path)
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the plan atomically, as TOML or JSON by the file's suffix; values as by default are left out."""
+        """Write the plan atomically, as TOML or JSON by the file's suffix; values as by default are left out.
+
+        Raises
+        ------
+        FileFormatError
+            If the suffix is another one.
+        """
         import tomli_w
 
+        path = _plan_file(path)
         said = {"version": self.version, **self.model_dump(exclude_defaults=True, exclude_none=True)}
-        path = Path(path)
         write_text(path, to_json(said) + "\n" if path.suffix == ".json" else tomli_w.dumps(said))
+
+
+def _plan_file(path: str | os.PathLike[str]) -> Path:
+    path = Path(path)
+    if path.suffix not in (".toml", ".json"):
+        raise FileFormatError(f"{path}: a plan is a .toml or .json file")
+    return path

@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -113,16 +114,16 @@ def prepare(plan: ExportPlan, dataset: Dataset) -> Prepared:
     options = _noted(faults, lambda: _options(writer, plan)) if writer else None
     profile = _noted(faults, lambda: _profile(plan, dataset))
     resolution = _noted(faults, lambda: resolve(plan, dataset))
-    folder = Path(plan.output_folder).expanduser() if plan.output_folder else dataset.places.written("exports")
+    folder = _folder(plan, dataset)
     faults += _folder_faults(folder)
-    if resolution is not None and not resolution.items:
-        faults.append("nothing to export: " + ("; ".join(resolution.left_out) or "the choice is empty"))
-    if resolution is not None and profile is not None:
-        faults += _name_faults(resolution.items, plan, profile, dataset)
+    _noted(faults, lambda: _earlier_rows(folder))
+    faults += _name_faults(plan, profile, dataset)
     outputs: tuple[Path, ...] = ()
-    if resolution is not None and writer is not None and not faults:
-        outputs = _outputs(resolution.items, writer, folder, plan, faults)
+    if resolution is not None:
+        faults += _map_faults(resolution, dataset)
         faults += _space_faults(resolution.items, folder, dataset)
+        if writer is not None:
+            outputs = _outputs(resolution.items, writer, folder, plan, faults)
     if faults or writer is None or options is None or profile is None or resolution is None:
         raise PlanError(faults)
     return Prepared(plan, resolution, profile, writer, options, folder, outputs)
@@ -222,10 +223,10 @@ def _profile(plan: ExportPlan, dataset: Dataset) -> Profile:
     return profile
 
 
-def _name_faults(items: Sequence[ExportItem], plan: ExportPlan, profile: Profile, dataset: Dataset) -> list[str]:
+def _name_faults(plan: ExportPlan, profile: Profile | None, dataset: Dataset) -> list[str]:
     """List names that no FOV has; a name that only some FOVs lack fails their items alone."""
     there: list[tuple[str, Sequence[str], set[str]]] = [
-        ("channel", list(profile.channels), set(dataset.channels)),
+        ("channel", list(profile.channels) if profile else [], set(dataset.channels)),
         ("mask", plan.overlays.masks, {name for fov in dataset.fovs.values() for name in fov.masks}),
         (
             "annotation",
@@ -233,14 +234,29 @@ def _name_faults(items: Sequence[ExportItem], plan: ExportPlan, profile: Profile
             {n for fov in dataset.fovs.values() for n in fov.annotations},
         ),
     ]
-    faults = [
-        str(UnknownNameError(kind, name, sorted(known), where=f"profile {profile.name}" if kind == "channel" else ""))
+    where = {"channel": f"profile {profile.name}"} if profile else {}
+    return [
+        str(UnknownNameError(kind, name, sorted(known), where=where.get(kind, "")))
         for kind, names, known in there
         for name in names
         if name not in known
     ]
-    unplaced = {item.map_id for item in items if not item.fov} - set(dataset.maps)
-    return faults + [str(UnknownNameError("map", name, dataset.maps)) for name in sorted(unplaced)]
+
+
+def _map_faults(resolution: Resolution, dataset: Dataset) -> list[str]:
+    if not resolution.items:
+        return ["nothing to export: " + ("; ".join(resolution.left_out) or "the choice is empty")]
+    unplaced = {item.map_id for item in resolution.items if not item.fov} - set(dataset.maps)
+    return [str(UnknownNameError("map", name, dataset.maps)) for name in sorted(unplaced)]
+
+
+def _folder(plan: ExportPlan, dataset: Dataset) -> Path:
+    if not plan.output_folder:
+        return dataset.places.written("exports")
+    folder = Path(plan.output_folder)
+    with suppress(RuntimeError):  # "~name" where nobody is called so is a folder of that name
+        folder = folder.expanduser()
+    return folder
 
 
 def _folder_faults(folder: Path) -> list[str]:
@@ -307,13 +323,17 @@ def _write_results(folder: Path, results: Sequence[ExportResult]) -> None:
     path = folder / RESULTS_FILE
     rows = [_result_row(folder, result) for result in results]
     done = {row["output_path"] for row in rows}
-    earlier = [row.cells for row in read_table(path, RESULT_COLUMNS)] if path.is_file() else []
-    kept = [row for row in earlier if row["output_path"] not in done]
+    kept = [row for row in _earlier_rows(folder) if row["output_path"] not in done]
     write_text(path, table_text(RESULT_COLUMNS, [*kept, *rows]))
     traces = [f"{r.started_at} {r.item_id}: {r.error}\n{r.traceback}" for r in results if r.traceback]
     if traces:
         with (folder / LOG_FILE).open("a", encoding="utf-8") as log:
             log.write("\n".join(traces) + "\n")
+
+
+def _earlier_rows(folder: Path) -> list[dict[str, str]]:
+    path = folder / RESULTS_FILE
+    return [row.cells for row in read_table(path, RESULT_COLUMNS)] if path.is_file() else []
 
 
 def _result_row(folder: Path, result: ExportResult) -> dict[str, object]:

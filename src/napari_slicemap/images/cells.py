@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import FileFormatError, listing
+from ..files import read_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,25 +38,19 @@ def read_cells(path: Path, columns: CellColumns) -> pd.DataFrame:
     """
     import pandas as pd
 
-    try:
-        # as text first: a FOV called "NA" or "001" must stay what it is
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, pd.errors.ParserError) as error:
-        raise FileFormatError(f"{path}: {error}") from None
+    # as text first: a FOV called "NA" or "001" must stay what it is
+    table, lines = read_columns(path)
     wanted = {"fov": columns.fov, "label": columns.label, "x": columns.x, "y": columns.y}
-    if missing := [name for name in wanted.values() if name not in table.columns]:
+    if missing := [name for name in wanted.values() if name not in table]:
         raise FileFormatError(
-            f"{path}: no column {listing(missing)} (there is {listing(table.columns)}); "
+            f"{path}: no column {listing(missing)} (there is {listing(table)}); "
             "name the right ones under [cell_columns] in slicemap.toml"
         )
-    made = {key: table[name] for key, name in wanted.items()}
-    made["fov"] = made["fov"].map(_stem)
+    made: dict[str, Any] = {"fov": pd.Series([_stem(name) for name in table[columns.fov]], dtype=str)}
     for key in ("label", "x", "y"):
-        made[key] = _numbers(made[key], path, wanted[key])
-    if (fraction := made["label"] % 1 != 0).any():
-        raise FileFormatError(f"{path}, line {_line(fraction)}: {wanted['label']} is no whole number")
-    made["label"] = made["label"].astype("int64")
-    rest = {str(name): _numbers_or_text(table[name]) for name in table.columns if name not in wanted.values()}
+        made[key] = _numbers(table[wanted[key]], path, wanted[key], lines)
+    made["label"] = _whole(made["label"], path, columns.label, lines)
+    rest = {name: _numbers_or_text(cells) for name, cells in table.items() if name not in wanted.values()}
     return pd.DataFrame(made | {name: column for name, column in rest.items() if name not in made})
 
 
@@ -64,24 +59,32 @@ def _stem(name: str) -> str:
     return path.stem if path.suffix.lower() in (".tif", ".tiff") else name
 
 
-def _numbers(column: pd.Series, path: Path, name: str) -> pd.Series:
+def _numbers(cells: list[str], path: Path, name: str, lines: list[int]) -> pd.Series:
     import numpy as np
     import pandas as pd
 
-    numbers = pd.to_numeric(column, errors="coerce")
-    bad = ~np.isfinite(numbers.to_numpy(dtype=float))
+    numbers = pd.to_numeric(pd.Series(cells, dtype=str), errors="coerce").astype(float)
+    bad = ~np.isfinite(numbers.to_numpy())
     if bad.any():
         at = int(bad.argmax())
-        raise FileFormatError(f"{path}, line {at + 2}: {name} is {column.iloc[at]!r}, expected a number")
+        raise FileFormatError(f"{path}, line {lines[at]}: {name} is {cells[at]!r}, expected a number")
     return numbers
 
 
-def _line(mask: pd.Series) -> int:
-    return int(mask.to_numpy().argmax()) + 2
+def _whole(numbers: pd.Series, path: Path, name: str, lines: list[int]) -> pd.Series:
+    # above 2⁵³ a float no longer tells whole numbers apart
+    bad = ((numbers % 1 != 0) | (numbers.abs() > 2**53)).to_numpy()
+    if bad.any():
+        at = int(bad.argmax())
+        raise FileFormatError(f"{path}, line {lines[at]}: {name} is {numbers.iloc[at]:g}, expected a whole number")
+    return numbers.astype("int64")
 
 
-def _numbers_or_text(column: pd.Series) -> pd.Series:
+def _numbers_or_text(cells: list[str]) -> pd.Series:
     import pandas as pd
 
-    numbers = pd.to_numeric(column.replace("", None), errors="coerce")
-    return numbers if bool((numbers.notna() | (column == "")).all()) else column
+    column = pd.Series(cells, dtype=str)
+    # what R and pandas write for a missing number
+    missing = column.isin(("", "NA", "NaN", "nan"))
+    numbers = pd.to_numeric(column.mask(missing), errors="coerce")
+    return numbers if bool((numbers.notna() | missing).all()) and not bool(missing.all()) else column

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from ..errors import RegionError, TileReadError, UnknownNameError
+from ..errors import FileFormatError, RegionError, TileReadError, UnknownNameError, listing
 from .area import area_mean
 from .region import Grid, Region, Window, inside
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .tiff import TiffImage
+
+SAME_PIXEL_SIZE = 1e-6
+"""Relative difference up to which two pixel sizes count as the same."""
 
 ZChoice = int | Literal["max", "mean"]
 """A z plane by number, or the projection over all of them."""
@@ -57,10 +61,14 @@ class TiffPlane:
         The file.
     channel : int
         Which of its channels.
+    expected : int or tuple of str
+        How many channels the file must hold, or their names: a channel more would be lost without a word, and
+        other names would put one channel's pixels under another's.
     """
 
     image: TiffImage
     channel: int = 0
+    expected: int | tuple[str, ...] = 1
 
     @property
     def path(self) -> Path:
@@ -69,8 +77,17 @@ class TiffPlane:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """``(T, Z, Y, X)``."""
-        t, _, z, y, x = self.image.info.shape
+        """``(T, Z, Y, X)``.
+
+        Raises
+        ------
+        TileReadError
+            If the file cannot be read, or holds other channels than expected.
+        """
+        (t, count, z, y, x), names = self.image.info.shape, self.image.info.channel_names
+        if self.expected not in (count, names):
+            one = self.expected if isinstance(self.expected, int) else f"{len(self.expected)} ({listing(self.expected)})"
+            raise TileReadError(f"{self.path}: it holds {count} channels ({listing(names)}), expected {one}")
         return t, z, y, x
 
     @property
@@ -116,7 +133,13 @@ class Annotation:
         if self.table is None:
             return {}
         rows = read_table(self.table, ("label", "color"))
-        return {int(row.number("label") or 0): row["color"] for row in rows}
+        colors: dict[int, str] = {}
+        for row in rows:
+            label = row.whole("label")
+            if label is None or label in colors:
+                raise FileFormatError(f"{row.where}: label {'is empty' if label is None else f'{label} stands twice'}")
+            colors[label] = row["color"]
+        return colors
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -134,6 +157,9 @@ class Fov:
         Channel name → pixels, in channel order.
     stated_pixel_size_um : float, optional
         Pixel size in µm as stated by a table or descriptor.
+    like : str
+        The file that the pixel size was taken from, where it was taken from another FOV's so that this one need
+        not be opened. Checked when pixels are read.
     fallback_pixel_size_um : float, optional
         Pixel size in µm to take where neither a table nor the image states one.
     size_hint : tuple of int, optional
@@ -148,6 +174,7 @@ class Fov:
     name: str
     planes: Mapping[str, Plane]
     stated_pixel_size_um: float | None = None
+    like: str = ""
     fallback_pixel_size_um: float | None = None
     size_hint: tuple[int, int] | None = None
     masks: Mapping[str, Plane] = field(default_factory=dict)
@@ -303,6 +330,12 @@ class Fov:
                 f"FOV {self.name}: {plane.path} is {x} × {y} px, "
                 f"but the FOV is stated as {self.size_hint[0]} × {self.size_hint[1]} px"
             )
+        own, taken = plane.pixel_size_um, self.stated_pixel_size_um
+        if self.like and own and taken and abs(own / taken - 1) > SAME_PIXEL_SIZE:
+            raise TileReadError(
+                f"FOV {self.name}: {plane.path} states {own:g} µm/px, but {self.like} {taken:g} µm/px; "
+                "give each tile its pixel_size_um in the table"
+            )
         return t, z, y, x
 
     def _read_plane(self, plane: Plane, t: int, z: ZChoice, window: Window) -> NDArray[Any]:
@@ -319,12 +352,20 @@ class Fov:
             raise TileReadError(
                 f"{plane.path} is {width} × {height} px, the FOV {self.size_px[0]} × {self.size_px[1]} px"
             )
-        for axis, index, count in (("t", t, times), ("z", z if isinstance(z, int) else 0, depth)):
-            if not 0 <= index < count:
+        one = z if z in ("max", "mean") else _number(z, "z, unless it is 'max' or 'mean',")
+        for axis, index, count in (("t", _number(t, "t"), times), ("z", one, depth)):
+            if isinstance(index, int) and not 0 <= index < count:
                 raise RegionError(f"FOV {self.name}: {axis} = {index} does not exist (0 to {count - 1} do)")
-        if isinstance(z, int):
-            return np.asarray(plane.read(t, z, window))
+        if isinstance(one, int):
+            return np.asarray(plane.read(t, one, window))
         planes = np.stack([plane.read(t, index, window) for index in range(depth)])
         if z == "max":
             return np.asarray(planes.max(axis=0))
         return np.asarray(planes.mean(axis=0, dtype=np.float64), np.float32)
+
+
+def _number(value: object, what: str) -> int:
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise RegionError(f"{what} must be a whole number, not {value!r}") from None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import TileReadError
+from ..units import length_um
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from xml.etree.ElementTree import Element
 
     from numpy.typing import NDArray
 
@@ -20,7 +24,8 @@ if TYPE_CHECKING:
 
 # axes that tifffile names in files of unknown make; a run of such images is taken as channels
 _CHANNEL_AXES = "CIQS"
-_UNITS_UM = {"micron": 1.0, "um": 1.0, "µm": 1.0, "\\u00b5m": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
+_UNITS_UM = {"micron": 1.0, "um": 1.0, "µm": 1.0, "nm": 1e-3, "mm": 1e3}
+_SQUARE = 0.01  # relative difference of width and height up to which a pixel counts as square
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class TiffInfo:
     axes : str
         The file's own axes, such as ``"CYX"``.
     channel_names : tuple of str
-        Names stated by the file, else ``C0``, ``C1`` …
+        All different: those stated by the file, else ``R``, ``G``, ``B`` or ``C0``, ``C1`` …
     pixel_size_um : float or None
         Pixel size in µm, if the file states it with a unit.
     """
@@ -84,17 +89,34 @@ class TiffImage:
             raise self._unreadable(error) from error
 
     def _describe(self, tif: Any) -> TiffInfo:
-        series = tif.series[self.series]
-        axes, shape = (series.axes, series.shape) if self.page is None else _page_axes(series, self.page)
-        sizes = dict(zip(axes, shape, strict=True))
+        series = self._series(tif)
+        part = series if self.page is None else self._page(series, self.page)
+        axes, shape = part.axes, part.shape
         if unknown := set(axes) - set("TZYX" + _CHANNEL_AXES) or {"Y", "X"} - set(axes):
             raise ValueError(f"axes {axes} hold {', '.join(sorted(unknown))}, which is no T, C, Z, Y or X")
-        count = math.prod(sizes.get(axis, 1) for axis in _CHANNEL_AXES)
+        dtype = np.dtype(series.dtype)
+        if dtype.kind not in "buif":
+            raise ValueError(f"pixels of type {dtype} cannot be shown")
+        sizes = dict(zip(axes, shape, strict=True))
+        count = math.prod(size for axis, size in zip(axes, shape, strict=True) if axis in _CHANNEL_AXES)
         full = (sizes.get("T", 1), count, sizes.get("Z", 1), sizes["Y"], sizes["X"])
-        names = _stated_names(tif, count) or (("R", "G", "B", "A")[:count] if "S" in axes else ())
-        if len(names) != count:
-            names = tuple(f"C{index}" for index in range(count))
-        return TiffInfo(full, np.dtype(series.dtype), axes, tuple(names), _pixel_size_um(tif))
+        ome = _ome_pixels(tif, self.series)
+        stated = _imagej_names(tif, count) if ome is None else _ome_names(ome)
+        size = _imagej_pixel_size_um(tif) if ome is None else _ome_pixel_size_um(ome)
+        return TiffInfo(full, dtype, axes, _channel_names(stated, count, axes), size)
+
+    def _series(self, tif: Any) -> Any:
+        if not self.series < len(tif.series):
+            raise ValueError(f"series {self.series} does not exist (there are {len(tif.series)}, counted from 0)")
+        return tif.series[self.series]
+
+    def _page(self, series: Any, number: int) -> Any:
+        if not number < len(series.pages):
+            raise ValueError(f"page {number} does not exist (there are {len(series.pages)}, counted from 0)")
+        page = series.pages[number]
+        if page is None:  # OME-TIFF may be spread over several files
+            raise ValueError(f"page {number} lies in another file, which is missing")
+        return page
 
     def read(self, channel: int, t: int, z: int, window: Window) -> NDArray[Any]:
         """Read a window of one plane.
@@ -120,7 +142,7 @@ class TiffImage:
 
         try:
             with tifffile.TiffFile(self.path) as tif:
-                plane = self._plane(tif.series[self.series], channel, t, z)
+                plane = self._plane(self._series(tif), channel, t, z)
                 return np.array(plane[window.y0 : window.y1, window.x0 : window.x1])
         except Exception as error:
             raise self._unreadable(error) from error
@@ -128,19 +150,15 @@ class TiffImage:
     def _plane(self, series: Any, channel: int, t: int, z: int) -> NDArray[Any]:
         """Decode the one page that holds a plane, or the whole series where a page holds many planes."""
         if self.page is not None:
-            page = series.pages[self.page]
-            return _pick(page.asarray(), page.axes, {"S": channel})
-        axes, shape = series.axes, series.shape
-        channel_axes = [axis for axis in axes if axis in _CHANNEL_AXES]
-        sizes = dict(zip(axes, shape, strict=True))
-        picked = np.unravel_index(channel, tuple(sizes[axis] for axis in channel_axes))
-        index = {"T": t, "Z": z, **{a: int(i) for a, i in zip(channel_axes, picked, strict=True)}}
-        paged = axes[: len(axes) - len(series.keyframe.axes)]
-        if len(series.pages) == math.prod(sizes[axis] for axis in paged):
-            at = np.ravel_multi_index([index[a] for a in paged], [sizes[a] for a in paged]) if paged else 0
-            page = series.pages[int(at)]
-            return _pick(page.asarray(), series.keyframe.axes, index)
-        return _pick(series.asarray(), axes, index)
+            page = self._page(series, self.page)
+            return np.asarray(page.asarray()[_index(page.axes, page.shape, channel, t, z)])
+        at = _index(series.axes, series.shape, channel, t, z)
+        paged = len(series.axes) - len(series.keyframe.axes)
+        pages = series.shape[:paged]
+        if series.axes.endswith(series.keyframe.axes) and len(series.pages) == math.prod(pages):
+            number = int(np.ravel_multi_index(at[:paged], pages)) if paged else 0
+            return np.asarray(self._page(series, number).asarray()[at[paged:]])
+        return np.asarray(series.asarray()[at])
 
     def _unreadable(self, error: Exception) -> TileReadError:
         if isinstance(error, FileNotFoundError):
@@ -148,48 +166,73 @@ class TiffImage:
         return TileReadError(f"{self.path}: cannot be read as a TIFF image ({error})")
 
 
-def _page_axes(series: Any, page: int) -> tuple[str, tuple[int, ...]]:
-    found = series.pages[page]
-    return found.axes, found.shape
+def _index(axes: str, shape: tuple[int, ...], channel: int, t: int, z: int) -> tuple[Any, ...]:
+    """Index every axis but Y and X; several channel axes count as one, the last of them fastest."""
+    places = [place for place, axis in enumerate(axes) if axis in _CHANNEL_AXES]
+    picked = np.unravel_index(channel, tuple(shape[place] for place in places)) if places else ()
+    of_place = dict(zip(places, map(int, picked), strict=True))
+    of_axis = {"T": t, "Z": z, "Y": slice(None), "X": slice(None)}
+    return tuple(of_place[place] if place in of_place else of_axis[axis] for place, axis in enumerate(axes))
 
 
-def _pick(array: NDArray[Any], axes: str, index: dict[str, int]) -> NDArray[Any]:
-    """Index every axis but Y and X."""
-    return array[tuple(slice(None) if axis in "YX" else index.get(axis, 0) for axis in axes)]
+def _channel_names(stated: Sequence[str], count: int, axes: str) -> tuple[str, ...]:
+    """Take the names stated if there is one a channel; those that stand twice get their channel's number."""
+    if len(stated) != count or not all(stated):
+        rgb = "RGBA"[:count] if "S" in axes and count <= len("RGBA") else ""
+        return tuple(rgb) or tuple(f"C{index}" for index in range(count))
+    return tuple(name if stated.count(name) == 1 else f"{name} (C{index})" for index, name in enumerate(stated))
 
 
-def _stated_names(tif: Any, count: int) -> tuple[str, ...]:
-    """Give channel names from OME-XML, or from ImageJ's slice labels of a plain channel stack."""
-    if tif.is_ome:
-        import tifffile
-
-        image = tifffile.xml2dict(tif.ome_metadata)["OME"].get("Image", {})
-        image = image[0] if isinstance(image, list) else image
-        channels = image.get("Pixels", {}).get("Channel", [])
-        channels = channels if isinstance(channels, list) else [channels]
-        return tuple(str(c["Name"]) for c in channels if "Name" in c)
-    labels = (tif.imagej_metadata or {}).get("Labels") or []
-    labels = [labels] if isinstance(labels, str) else labels
-    names = tuple(str(label).strip() for label in labels)
-    return names if len(set(names)) == count and all(names) else ()
-
-
-def _pixel_size_um(tif: Any) -> float | None:
-    """Give the pixel size from OME-XML or ImageJ's unit; plain TIFF resolution is print size and says nothing."""
-    if tif.is_ome:
-        import tifffile
-
-        from ..units import length_um
-
-        image = tifffile.xml2dict(tif.ome_metadata)["OME"].get("Image", {})
-        image = image[0] if isinstance(image, list) else image
-        pixels = image.get("Pixels", {})
-        if "PhysicalSizeX" in pixels:
-            return length_um(f"{pixels['PhysicalSizeX']} {pixels.get('PhysicalSizeXUnit', 'µm')}")
+def _ome_pixels(tif: Any, series: int) -> Element | None:
+    """Give the ``Pixels`` element of a series, ``None`` where the file is no OME-TIFF."""
+    if not tif.is_ome:
         return None
-    unit = str((tif.imagej_metadata or {}).get("unit", ""))
+    from xml.etree import ElementTree as ET
+
+    images = ET.fromstring(tif.ome_metadata).findall("{*}Image")
+    return images[series].find("{*}Pixels") if series < len(images) else None
+
+
+def _ome_names(pixels: Element) -> list[str]:
+    return [channel.get("Name", "").strip() for channel in pixels.findall("{*}Channel")]
+
+
+def _ome_pixel_size_um(pixels: Element) -> float | None:
+    sizes = []
+    for axis in "XY":
+        unit = _unit_um(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        stated = pixels.get(f"PhysicalSize{axis}")
+        sizes.append(None if stated is None or unit is None else float(stated) * unit)
+    width, height = sizes
+    if width and height and abs(width / height - 1) > _SQUARE:
+        raise ValueError(f"its pixels are {width:g} × {height:g} µm; only square pixels can be shown")
+    return width if width is not None and 0 < width < math.inf else None
+
+
+def _imagej_names(tif: Any, count: int) -> list[str]:
+    """Read the slice labels of a plain channel stack; those of a hyperstack name planes, not channels."""
+    labels = (tif.imagej_metadata or {}).get("Labels") or []
+    names = [str(label).strip() for label in ([labels] if isinstance(labels, str) else labels)]
+    return names if len(names) == len(set(names)) == count else []
+
+
+def _imagej_pixel_size_um(tif: Any) -> float | None:
+    """Give the pixel size in ImageJ's unit; plain TIFF resolution is print size and says nothing."""
+    stated = str((tif.imagej_metadata or {}).get("unit", ""))
+    # ImageJ writes µ as an escape
+    unit = _unit_um(re.sub(r"\\u00[bB]5", "µ", stated))
     tag = tif.pages[0].tags.get("XResolution")
-    if unit not in _UNITS_UM or tag is None or not tag.value[0]:
+    if unit is None or tag is None or not all(tag.value):
         return None
     pixels, units = tag.value
-    return float(units / pixels * _UNITS_UM[unit])
+    return float(units / pixels * unit)
+
+
+def _unit_um(unit: str) -> float | None:
+    """Give a unit in µm; ``None`` for what is no length, such as OME's "pixel" and "reference frame"."""
+    if unit in _UNITS_UM:
+        return _UNITS_UM[unit]
+    try:
+        return length_um(f"1 {unit}") if unit else None
+    except ValueError:
+        return None

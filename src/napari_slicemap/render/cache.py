@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from ..images.region import Window
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_Key = tuple[str, str, int, ZChoice]
+_Key = tuple[str, str, int, ZChoice, tuple[int, int]]
 
 
 class PlaneCache:
@@ -39,7 +40,7 @@ class PlaneCache:
         return np.stack(planes)
 
     def _plane(self, fov: Fov, channel: str, window: Window, t: int, z: ZChoice) -> NDArray[Any]:
-        key = (fov.name, channel, t, z)
+        key = (fov.name, channel, t, z, _state(fov.plane(channel).path))
         with self._lock:
             kept = self._planes.get(key)
             if kept is not None:
@@ -71,3 +72,12 @@ class PlaneCache:
     def __reduce__(self) -> tuple[type[PlaneCache], tuple[int]]:
         # a copy in another process starts empty: it would be read there faster than sent
         return PlaneCache, (self.max_bytes,)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Tell one state of a file from another: a plane is kept only as long as its file is as it was."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0  # reading it says what is wrong, by name
+    return found.st_size, found.st_mtime_ns

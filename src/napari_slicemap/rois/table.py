@@ -143,6 +143,8 @@ def _roi(row: Row) -> Roi:
     if unknown:
         raise FileFormatError(f"{row.where}: unknown column {', '.join(unknown)}; expected {', '.join(COLUMNS)}")
     fields: dict[str, object] = {name: text_cell(row, name) for name in COLUMNS if text_cell(row, name)}
+    # a time that nobody wrote down is unknown, and not now
+    fields = {"created_at": "", "updated_at": "", **fields}
     for name in ("x_min", "x_max", "y_min", "y_max"):
         fields[name] = row.number(name)
     if "geometry" in fields:

@@ -20,6 +20,10 @@ from .session import session_of
 
 LayerData = tuple[Any, ...]
 
+# napari wants layers from a function that gives sample data, but takes any reader's word that there are none; so the
+# sample is an address that the reader knows
+_SAMPLE = "slicemap-sample://"
+
 
 def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
     """Say whether a path is an acquisition: a folder, ``tiles.csv`` or ``slicemap.toml``.
@@ -33,6 +37,8 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
         if len(path) != 1:
             return None
         path = path[0]
+    if path.startswith(_SAMPLE):
+        return read_acquisition
     try:
         project, home, file = find_project(path)
         if file is None:
@@ -53,6 +59,8 @@ def read_acquisition(path: str | list[str]) -> list[LayerData]:
         to them); without a viewer, the image layers.
     """
     path = path[0] if isinstance(path, list) else path
+    if path.startswith(_SAMPLE):  # made in the user's cache at the first use
+        path = str(cached_sample())
     viewer = napari.current_viewer()
     if viewer is not None:
         session_of(viewer).open(path)
@@ -60,11 +68,6 @@ def read_acquisition(path: str | list[str]) -> list[LayerData]:
     dataset = open_dataset(path)
     profile = dataset.profiles.get_default() or starter_profile(list(dataset.fovs.values()))
     return [layer.as_layer_data_tuple() for layer in VirtualMapLayer(dataset, profile).layers]
-
-
-def open_sample() -> list[LayerData]:
-    """Open the sample acquisition; it is made in the user's cache at the first use."""
-    return read_acquisition(str(cached_sample()))
 
 
 def show_batch_export(viewer: napari.Viewer) -> None:

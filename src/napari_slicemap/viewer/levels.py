@@ -99,7 +99,7 @@ class LazyLevel:
                 whole = np.rint(found) if self.dtype.kind in "iu" and found.dtype.kind == "f" else found
                 stack[(number - at.start, *inner.slices_in(cells))] = whole
         picked = stack[tuple(0 if isinstance(k, int) else slice(None) for k in self._key)]
-        return picked if dtype is None else picked.astype(dtype)
+        return np.array(picked, dtype=dtype)
 
 
 def _within(seen: slice, asked: Any) -> slice | int:

@@ -39,7 +39,8 @@ class TileTable:
         if table is None:
             return ""
         try:
-            header = table.open(encoding="utf-8-sig").readline().strip().split(",")
+            with table.open(encoding="utf-8-sig") as stream:
+                header = stream.readline().strip().split(",")
         except (OSError, UnicodeDecodeError):
             return ""
         names = {cell.strip().strip('"') for cell in header}

@@ -268,8 +268,7 @@ class BatchExportDock(QWidget):
             plan = self.plan()
             prepared = prepare(plan, self._dataset())
         except SlicemapError as error:
-            faults = error.faults if isinstance(error, PlanError) else [str(error)]
-            self.message.setText("\n".join(f"• {fault}" for fault in faults[:6]))
+            self.message.setText(_bullets(_faults(error)))
             self.export_button.setEnabled(False)
             self.copy_button.setEnabled(False)
             return
@@ -302,10 +301,9 @@ class BatchExportDock(QWidget):
         self.progress.setRange(0, 0)
         self._set_running(True)
         self._worker = create_worker(
-            run_export, plan, dataset, on_progress=self._advanced.emit, cancel=self._cancelled.is_set
+            _export_or_fault, plan, dataset, on_progress=self._advanced.emit, cancel=self._cancelled.is_set
         )
         self._worker.returned.connect(self._on_returned)
-        self._worker.errored.connect(self._on_error)
         self._worker.finished.connect(self._on_finished)
         self._worker.start()
 
@@ -327,7 +325,11 @@ class BatchExportDock(QWidget):
             self.results.setItem(row, column, item)
         self.results.scrollToBottom()
 
-    def _on_returned(self, report: ExportReport) -> None:
+    def _on_returned(self, report: ExportReport | list[str]) -> None:
+        if isinstance(report, list):
+            self._report = None
+            self.message.setText(_bullets(report))
+            return
         counts = report.counts
         lines = [f"{counts['ok']} written, {counts['failed']} failed"]
         if counts["cancelled"]:
@@ -335,11 +337,6 @@ class BatchExportDock(QWidget):
         lines += [f"✗ {result.item_id}: {result.error}" for result in report.results if not result.ok][:4]
         self.message.setText("\n".join(lines))
         self._report = report
-
-    def _on_error(self, error: Exception) -> None:
-        faults = error.faults if isinstance(error, PlanError) else [str(error)]
-        self.message.setText("\n".join(f"• {fault}" for fault in faults))
-        self._report = None
 
     def _on_finished(self) -> None:
         self._worker = None
@@ -375,6 +372,22 @@ class BatchExportDock(QWidget):
         ):
             signal.disconnect(slot, missing_ok=True)
         super().closeEvent(event)
+
+
+def _export_or_fault(plan: ExportPlan, dataset: Dataset, **how: Any) -> ExportReport | list[str]:
+    """Run an export; a fault that we know by name is an answer, not an accident of the thread."""
+    try:
+        return run_export(plan, dataset, **how)
+    except SlicemapError as error:
+        return _faults(error)
+
+
+def _faults(error: SlicemapError) -> list[str]:
+    return error.faults if isinstance(error, PlanError) else [str(error)]
+
+
+def _bullets(faults: list[str]) -> str:
+    return "\n".join(f"• {fault}" for fault in faults[:6])
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

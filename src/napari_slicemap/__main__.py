@@ -1,0 +1,5 @@
+"""``python -m napari_slicemap`` is ``slicemap``."""
+
+from .cli import main
+
+main()
