@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -74,7 +76,7 @@ def test_too_many_indices_are_refused(dataset):
 def test_levels_halve_until_the_canvas_is_small(height, width):
     steps = steps_for((height, width))
     assert steps[0] == 1
-    assert all(b == 2 * a for a, b in zip(steps, steps[1:], strict=False))
+    assert all(b == 2 * a for a, b in pairwise(steps))
     assert max(height, width) / steps[-1] <= 1024
     assert len(steps) == 2 or max(height, width) / steps[-2] > 1024
 
