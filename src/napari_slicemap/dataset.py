@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,10 +16,10 @@ from .errors import FileFormatError, PlanError, UnknownNameError
 from .files import explain, read_json
 from .images.acquisition import Acquisition, StageY, TilePosition
 from .images.cells import read_cells
-from .images.fov import Fov
+from .images.fov import SAME_PIXEL_SIZE, Fov
 from .images.readers import find_reader
 from .maps.descriptor import read_descriptors
-from .maps.placement import SAME_PIXEL_SIZE, place
+from .maps.placement import place
 from .project import PROJECT_FILE, Places, Project, find_project, write_project
 from .render.cache import PlaneCache
 from .render.profile import ProfileBook, profiles_from_marker_sets
@@ -79,7 +79,7 @@ class Dataset:
         self.path, self.places, self.file = path, places, file
         self.project = places.project
         self.layout, self.why = acquisition.layout, why
-        self.problems: list[str] = list(acquisition.problems)
+        self.problems: list[str] = [*places.absent(), *acquisition.problems]
         self.cache = PlaneCache()
         self._acquisition = acquisition
         positions = self._positions()
@@ -94,7 +94,7 @@ class Dataset:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # another process opens the same path again: what is on disk is what counts
-        return open_dataset, (self.path,)
+        return partial(open_dataset, project=self.project), (self.path.absolute(),)
 
     @property
     def name(self) -> str:
@@ -242,7 +242,10 @@ def open_dataset(path: str | os.PathLike[str], *, project: Project | None = None
     """
     path = Path(path)
     found, home, file = find_project(path)
-    places = Places(project or found, home)
+    return _open(path, Places(project or found, home), file)
+
+
+def _open(path: Path, places: Places, file: Path | None) -> Dataset:
     reader, why = find_reader(places.data, places.project.layout)
     return Dataset(path, places, file, reader.read(places.data, places.read_options()), why)
 
@@ -302,14 +305,13 @@ def init_dataset(
     SlicemapError
         If the acquisition cannot be opened.
     """
-    _, home, found = find_project(path)
-    data = Path(path).resolve()
+    old, home, found = find_project(path)
     if found is not None and project_folder is None and not force:
         raise PlanError([f"{found} is there already; --force replaces it"])
-    if data.name == PROJECT_FILE or data.suffix == ".toml":
-        data = home.resolve()
-    folder = Path(project_folder) if project_folder is not None else (data if data.is_dir() else data.parent)
-    file = folder.resolve() / PROJECT_FILE
+    data = Places(old, home).data
+    beside = home if found is not None or data.is_dir() else data.parent
+    folder = (beside if project_folder is None else Path(project_folder)).resolve()
+    file = folder / PROJECT_FILE
     if file.exists() and not force:
         raise PlanError([f"{file} is there already; --force replaces it"])
     _make_writable(folder)
@@ -318,7 +320,7 @@ def init_dataset(
         project = Project.model_validate(
             {
                 "name": name,
-                "data": _relative(data, file.parent),
+                "data": _relative(data, folder),
                 "layout": reader.name,
                 "stage_y": stage_y,
                 "pixel_size_um": pixel_size,
@@ -327,9 +329,10 @@ def init_dataset(
     except pydantic.ValidationError as error:
         raise PlanError([explain(error, Project)]) from None
     # opened before anything is written: a project file that opens nothing would help nobody
-    dataset = open_dataset(data, project=project.model_copy(update={"data": "." if data.is_dir() else data.name}))
+    dataset = _open(data, Places(project, folder), None)
+    written = _write_parts(dataset, profile)
     write_project(project.model_copy(update={"stage_y": dataset.stage_y}), file)
-    return [file, *_write_parts(dataset, file.parent, project, profile)]
+    return [file, *written]
 
 
 def _make_writable(folder: Path) -> None:
@@ -348,16 +351,16 @@ def _relative(data: Path, folder: Path) -> str:
         return data.as_posix()
 
 
-def _write_parts(dataset: Dataset, folder: Path, project: Project, profile: str) -> list[Path]:
+def _write_parts(dataset: Dataset, profile: str) -> list[Path]:
     """Write the starter (or imported) profiles and imported ROIs, where no file of ours holds them yet."""
-    written = []
-    if dataset.places.saved("profiles") is None:
-        book = dataset.profiles if dataset.profiles.profiles else ProfileBook().with_profile(
-            starter_profile(list(dataset.fovs.values()), profile)
-        )  # fmt: skip
-        book.write(folder / project.profiles)
-        written.append(folder / project.profiles)
-    if dataset.places.saved("rois") is None and len(dataset.rois):
-        dataset.rois.write(folder / project.rois)
-        written.append(folder / project.rois)
+    places, written = dataset.places, []
+    if places.saved("profiles") is None:
+        book = dataset.profiles
+        if not book.profiles:
+            book = ProfileBook().with_profile(starter_profile(list(dataset.fovs.values()), profile))
+        book.write(places.written("profiles"))
+        written.append(places.written("profiles"))
+    if places.saved("rois") is None and len(dataset.rois):
+        dataset.rois.write(places.written("rois"))
+        written.append(places.written("rois"))
     return written

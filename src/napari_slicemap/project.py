@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -15,6 +15,9 @@ from .render.overlap import Overlap
 from .units import PositiveLengthUm
 
 PROJECT_FILE = "slicemap.toml"
+# parts that people write, stated in every project file so that they need not be looked up, and those left by machines
+_WRITTEN = ("slice_config", "profiles", "rois", "exports")
+_LEFT = ("maps", "masks", "annotations", "cells", "diagnostics", "raw_tiles", "mosaics")
 
 
 class Project(FileModel):
@@ -107,6 +110,15 @@ class Places:
         candidates = (self.written(part), self.data_folder / str(getattr(self.project, part)))
         return next((path for path in candidates if path.is_file()), None)
 
+    def absent(self) -> list[str]:
+        """Name what the project file asks for by name and nobody has: a slip of the pen, most likely."""
+        asked = {part: str(getattr(self.project, part)) for part in _LEFT if part in self.project.model_fields_set}
+        return [
+            f"{PROJECT_FILE}: {part} is {name!r}, but there is no such file or folder in {self.data_folder}"
+            for part, name in asked.items()
+            if name and not self.found(part).exists()
+        ]
+
     def read_options(self) -> ReadOptions:
         """Say to a reader what it needs to know."""
         folders = ("maps", "masks", "annotations", "diagnostics", "raw_tiles", "mosaics", "cache", "exports")
@@ -153,13 +165,30 @@ def find_project(path: str | os.PathLike[str]) -> tuple[Project, Path, Path | No
         return Project.from_data(read_toml(file), file), file.parent, file
     if path.is_dir():
         return Project(), path, None
-    return Project(data=path.name), path.parent, None
+    return _project_beside(path) or (Project(data=path.name), path.parent, None)
+
+
+def _project_beside(path: Path) -> tuple[Project, Path, Path] | None:
+    """Find the project file beside ``tiles.csv``, if it is the one of this table."""
+    file = path.parent / PROJECT_FILE
+    if not file.is_file():
+        return None
+    project = Project.from_data(read_toml(file), file)
+    data = Places(project, path.parent).data
+    own = data == path.resolve() or (path.name == "tiles.csv" and data == path.parent.resolve())
+    return (project, path.parent, file) if own else None
 
 
 def write_project(project: Project, file: Path) -> None:
-    """Write ``slicemap.toml`` atomically; values that are as by default are left out, `data` and `version` stay."""
+    """Write ``slicemap.toml`` atomically.
+
+    It always states where the data is and where what people write goes; of the rest, only what differs from the
+    default.
+    """
     import tomli_w
 
-    kept: dict[str, Any] = {"version": project.version}
     changed = project.model_dump(exclude_defaults=True, exclude_none=True)
-    write_text(file, tomli_w.dumps({**kept, "data": project.data, **changed}))
+    always = {part: getattr(project, part) for part in ("version", "data", *_WRITTEN)}
+    stated = always | changed
+    # in the model's order, which has plain values first: in TOML whatever follows a table belongs to it
+    write_text(file, tomli_w.dumps({part: stated[part] for part in Project.model_fields if part in stated}))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import TileReadError
+
 if TYPE_CHECKING:
     from ..dataset import Dataset
+    from ..images.fov import Fov
 
 
 def info(
@@ -32,15 +36,23 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     Parameters
     ----------
     dataset : Dataset
-        As opened. The first FOV that can be read is opened for its dtype; pixels are not read.
+        As opened. The first FOV that can be read is opened for its dtype, and each whose pixel size no table states;
+        pixels are not read.
 
     Returns
     -------
     dict
         Fit for JSON.
+
+    Raises
+    ------
+    TileReadError
+        If no FOV can be read; those that cannot, where others can, are among the problems.
+    FileFormatError
+        If the cell table is wrong.
     """
     cells = dataset.cells
-    sizes = sorted({size for fov in dataset.fovs.values() if (size := fov.pixel_size_um) is not None})
+    dtype, sizes, unreadable = _image_facts(list(dataset.fovs.values()))
     return {
         "name": dataset.name,
         "path": dataset.path.resolve(),
@@ -63,7 +75,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "fovs": list(dataset.fovs),
         "fovs_without_map": [name for name in dataset.fovs if dataset.map_of(name) is None],
         "channels": list(dataset.channels),
-        "dtype": str(next(iter(dataset.fovs.values())).dtype) if dataset.fovs else None,
+        "dtype": dtype,
         "pixel_size_um": sizes[0] if len(sizes) == 1 else sizes or None,
         "stage_y": dataset.stage_y,
         "masks": sorted({name for fov in dataset.fovs.values() for name in fov.masks}),
@@ -72,8 +84,25 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "cell_columns": [] if cells is None else list(cells.columns),
         "profiles": dataset.profiles.names,
         "rois": [roi.label for roi in dataset.rois],
-        "problems": dataset.problems,
+        "problems": [*dataset.problems, *unreadable],
     }
+
+
+def _image_facts(fovs: Sequence[Fov]) -> tuple[str | None, list[float], list[str]]:
+    """Give dtype, the different pixel sizes, and what could not be read; that none can is an error."""
+    dtypes: list[str] = []
+    sizes: set[float] = set()
+    failures: list[TileReadError] = []
+    for fov in fovs:
+        try:
+            if (size := fov.pixel_size_um) is not None:
+                sizes.add(float(f"{size:.9g}"))  # quotients such as 499.2 / 1280 differ in their last digits
+            dtypes = dtypes or [str(fov.dtype)]
+        except TileReadError as error:
+            failures.append(error)
+    if failures and not dtypes:
+        raise failures[0]
+    return next(iter(dtypes), None), sorted(sizes), [f"FOV cannot be read: {failure}" for failure in failures]
 
 
 def _map_facts(one: Any) -> dict[str, Any]:

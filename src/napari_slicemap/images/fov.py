@@ -86,7 +86,9 @@ class TiffPlane:
         """
         (t, count, z, y, x), names = self.image.info.shape, self.image.info.channel_names
         if self.expected not in (count, names):
-            one = self.expected if isinstance(self.expected, int) else f"{len(self.expected)} ({listing(self.expected)})"
+            one = (
+                self.expected if isinstance(self.expected, int) else f"{len(self.expected)} ({listing(self.expected)})"
+            )
             raise TileReadError(f"{self.path}: it holds {count} channels ({listing(names)}), expected {one}")
         return t, z, y, x
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..errors import FileFormatError
 from .acquisition import ReadOptions, image_files
 from .fov import Annotation, Plane, TiffPlane
 from .tiff import TiffImage
@@ -29,6 +30,11 @@ def masks_and_annotations(
     -------
     masks, annotations : dict
         FOV → name → labels, with an (empty) entry for each FOV asked for.
+
+    Raises
+    ------
+    FileFormatError
+        If two files are the same mask or annotation of a FOV.
     """
     masks = _planes(options.masks, fovs, problems)
     annotations = {
@@ -42,6 +48,8 @@ def _planes(folder: Path, fovs: set[str], problems: list[str]) -> dict[str, dict
     made: dict[str, dict[str, Plane]] = defaultdict(dict)
     for file in image_files(folder):
         fov, name = owner_of(file.stem, fovs)
+        if fov and name in made[fov]:
+            raise FileFormatError(f"{file}: {name} of FOV {fov} stands twice, first in {made[fov][name].path.name}")
         if fov:
             made[fov][name] = TiffPlane(TiffImage(file))
         else:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -83,8 +86,10 @@ class TiffImage:
         import tifffile
 
         try:
-            with tifffile.TiffFile(self.path) as tif:
-                return self._describe(tif)
+            with _heard() as complaints, tifffile.TiffFile(self.path) as tif:
+                found = self._describe(tif)
+                _refuse_cut_short(complaints)
+                return found
         except Exception as error:
             raise self._unreadable(error) from error
 
@@ -141,8 +146,9 @@ class TiffImage:
         import tifffile
 
         try:
-            with tifffile.TiffFile(self.path) as tif:
+            with _heard() as complaints, tifffile.TiffFile(self.path) as tif:
                 plane = self._plane(self._series(tif), channel, t, z)
+                _refuse_cut_short(complaints)
                 return np.array(plane[window.y0 : window.y1, window.x0 : window.x1])
         except Exception as error:
             raise self._unreadable(error) from error
@@ -164,6 +170,27 @@ class TiffImage:
         if isinstance(error, FileNotFoundError):
             return TileReadError(f"{self.path}: there is no such file")
         return TileReadError(f"{self.path}: cannot be read as a TIFF image ({error})")
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """Gather what tifffile logs in this thread, instead of letting it onto a user's terminal."""
+    complaints: list[str] = []
+    handler, thread = logging.Handler(), threading.get_ident()
+    handler.emit = lambda record: complaints.append(record.getMessage())  # type: ignore[method-assign]
+    handler.addFilter(lambda record: record.thread == thread)
+    logger = logging.getLogger("tifffile")
+    logger.addHandler(handler)
+    try:
+        yield complaints
+    finally:
+        logger.removeHandler(handler)
+
+
+def _refuse_cut_short(complaints: Sequence[str]) -> None:
+    # tifffile gives the pages before the cut as if they were all there are
+    if any("invalid page offset" in complaint for complaint in complaints):
+        raise ValueError("the file is cut short: some of its pages are missing")
 
 
 def _index(axes: str, shape: tuple[int, ...], channel: int, t: int, z: int) -> tuple[Any, ...]:

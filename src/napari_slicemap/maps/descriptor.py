@@ -133,15 +133,21 @@ def _text(value: Any, key: str, where: str) -> str:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or not value.strip():
+    if value is None or value == "":
         raise FileFormatError(f"{where}: {key} is missing or empty")
+    if not isinstance(value, str) or not value.strip():
+        raise FileFormatError(f"{where}: {key} is {value!r}, expected text")
     return value.strip()
 
 
 def _number(value: Any, key: str, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    try:
+        number = math.nan if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
+    except OverflowError:  # a whole number too large for a float
+        number = math.inf
+    if not math.isfinite(number):
         raise FileFormatError(f"{where}: {key} is {value!r}, expected a number")
-    return float(value)
+    return number
 
 
 def _pixels(value: Any, key: str, where: str) -> int:

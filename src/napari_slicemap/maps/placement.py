@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,14 +12,11 @@ import numpy as np
 
 from ..errors import PixelSizeUnknownError, PlacementError
 from ..images.acquisition import StageY, TilePosition
-from ..images.fov import Fov
+from ..images.fov import SAME_PIXEL_SIZE, Fov
 from ..images.region import Window
 
 if TYPE_CHECKING:
     from shapely import STRtree
-
-SAME_PIXEL_SIZE = 1e-6
-"""Relative difference up to which two pixel sizes count as the same."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +180,9 @@ def place(
         width, height = (max(1, _round(size / ratio)) for size in tile.size_px)
         window = Window(x0, x0 + width, y0, y0 + height)
         placed.append(PlacedTile(tile.position.fov, window, ratio, tile.fov, tile.position.source))
+    if not stage:  # a tile of another pixel size covers as many map px as it is resampled to
+        right = left + max(tile.window.x1 for tile in placed)
+        high = low + max(tile.window.y1 for tile in placed)
     scale = 1.0 if stage else base
     bounds = None if scale is None else (left * scale, right * scale, low * scale, high * scale)
     return Placement(map_id, tuple(placed), base, bounds, stage_y, slice_id or map_id)
@@ -211,13 +210,14 @@ def _tile(map_id: str, position: TilePosition, fovs: Mapping[str, Fov]) -> _Tile
 
 def _usual_pixel_size(tiles: Sequence[_Tile]) -> float | None:
     """Give the pixel size that most tiles have; the finest of them where two are equally usual."""
-    known = [tile.pixel_size_um for tile in tiles if tile.pixel_size_um is not None]
-    if not known:
-        return None
-    # sizes within the tolerance count as one: log-spaced bins of that width
-    bins = Counter(round(math.log(size) / SAME_PIXEL_SIZE) for size in known)
-    best = max(bins, key=lambda key: (bins[key], -key))
-    return next(size for size in known if round(math.log(size) / SAME_PIXEL_SIZE) == best)
+    groups: list[list[float]] = []
+    for size in sorted(tile.pixel_size_um for tile in tiles if tile.pixel_size_um is not None):
+        if groups and size <= groups[-1][0] * (1 + SAME_PIXEL_SIZE):
+            groups[-1].append(size)
+        else:
+            groups.append([size])
+    # max() keeps the first of equals, and the finest comes first
+    return max(groups, key=len)[0] if groups else None
 
 
 def _ratio(tile: _Tile, base: float | None) -> float:

@@ -151,9 +151,9 @@ def draw_scale_bar(image: NDArray[np.uint8], bar: ScaleBar, style: ScaleBarStyle
         What could not be drawn legibly and was left out, or ``""``.
     """
     height, width = image.shape[:2]
-    length, side = max(1, math.floor(bar.length_px + 0.5)), min(height, width)
+    length, side = math.floor(bar.length_px + 0.5), min(height, width)
     thick = max(2, round(0.008 * side))
-    if length > width - 2 or thick > height - 2:
+    if not 1 <= length <= width - 2 or thick > height - 2:
         return image.copy(), f"no scale bar: {bar.label} ({length} px) does not fit into {width} × {height} px"
     mark, warning = np.ones((thick, length)), ""
     if style.label:

@@ -126,6 +126,8 @@ class Session:
         viewer.dims.axis_labels = ("slice", "y", "x")
         number = max(0, layer.pages.index_of(map_id)) if map_id else self._first_used_page()
         viewer.dims.set_current_step(0, number)
+        viewer.canvas.overlays.text.visible = True
+        self._say_page(number)
         self.look_at(number)
 
     def _first_used_page(self) -> int:
@@ -171,7 +173,16 @@ class Session:
         number = self.page_number
         if not self._sees(number):
             self.look_at(number)
+        self._say_page(number)
         self.page_changed.emit(number)
+
+    def _say_page(self, number: int) -> None:
+        """Write on the canvas which slice is shown, and why it is excluded if it is."""
+        if self.dataset is None or self.map_layer is None:
+            return
+        page = self.map_layer.page(number)
+        why = self.dataset.why_excluded(page.map.slice_id)
+        self.viewer.canvas.overlays.text.text = f"{page.title} (excluded: {why})" if why else page.title
 
     def _sees(self, number: int) -> bool:
         """Whether any of a page's map is within the view; stages of slides may lie far apart."""

@@ -22,7 +22,10 @@ class FovFolders:
         if not path.is_dir():
             return ""
         skip = frozenset(path / name for name in ("masks", "annotations", "exports"))
-        found = next((folder for folder in _subfolders(path, skip) if _channel_files(folder)), None)
+        try:
+            found = next((folder for folder in _subfolders(path, skip) if _images(folder)), None)
+        except OSError:  # a folder that may not be looked into
+            return ""
         return f"folder {found.name} holds one TIFF per channel" if found else ""
 
     def read(self, path: Path, options: ReadOptions) -> Acquisition:
@@ -31,6 +34,8 @@ class FovFolders:
             raise FileFormatError(f"{path}: expected a folder of FOV folders")
         files = {folder.name: _channel_files(folder) for folder in _subfolders(path, options.skip)}
         files = {name: found for name, found in files.items() if found}
+        if not files:
+            raise FileFormatError(f"{path}: no folder in it holds TIFF files, so there is no FOV")
         problems: list[str] = []
         masks, annotations = masks_and_annotations(options, set(files), problems)
         fovs = {
@@ -58,10 +63,15 @@ def _subfolders(path: Path, skip: frozenset[Path]) -> list[Path]:
     return sorted(folder for folder in folders if folder not in skip)
 
 
+def _images(folder: Path) -> list[Path]:
+    """List the channels' files; a ``rescaled`` folder goes before the files beside it."""
+    return image_files(folder / "rescaled") or image_files(folder)
+
+
 def _channel_files(folder: Path) -> dict[str, Path]:
-    """Give channel name → file; a ``rescaled`` folder goes before the files beside it."""
+    """Give channel name → file."""
     found: dict[str, Path] = {}
-    for file in image_files(folder / "rescaled") or image_files(folder):
+    for file in _images(folder):
         if file.stem in found:
             raise FileFormatError(
                 f"{folder}: channel {file.stem} stands twice, {found[file.stem].name} and {file.name}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
-from ...errors import FileFormatError, listing
+from ...errors import FileFormatError, TileReadError, listing
 from ...files import Row, read_table
 from ..acquisition import Acquisition, CellColumns, ReadOptions, TilePosition, image_files
 from ..fov import Fov, TiffPlane
+from ..labels import masks_and_annotations
 from ..tiff import TiffImage
 
 _CELL_COLUMNS = CellColumns(fov="Image", label="Object", x="centroid-1", y="centroid-0")
@@ -39,12 +41,16 @@ class Steinbock:
                 raise FileFormatError(f"{row.where}: image {row['image']} stands twice")
             fovs[fov.name] = fov
             positions += [position] if position else []
-        listed = {Path(name).stem for name in fovs}
+        if not fovs:
+            raise FileFormatError(f"{path / 'images.csv'}: the table lists no image")
         problems += [
-            f"{file}: not listed in images.csv; left out"
-            for file in image_files(path / "img")
-            if file.stem not in listed
+            f"{file}: not listed in images.csv; left out" for file in image_files(path / "img") if file.stem not in fovs
         ]
+        more_masks, annotations = masks_and_annotations(options, set(fovs), problems)
+        fovs = {
+            name: replace(fov, masks={**fov.masks, **more_masks[name]}, annotations=annotations[name])
+            for name, fov in fovs.items()
+        }
         _check_channels(fovs, channels)
         cells = options.cells if options.cells.is_file() else path / "cells.csv"
         own = cells == path / "cells.csv" and options.cell_columns == CellColumns()
@@ -62,30 +68,41 @@ class Steinbock:
 
 def _panel(path: Path) -> tuple[str, ...]:
     """Give the names of the channels kept, in image order."""
-    kept = [row for row in read_table(path, ("name",)) if row["keep"] in ("", "1", "1.0", "True", "true")]
+    kept = [row for row in read_table(path, ("name",)) if _is_kept(row)]
     names = [row["name"] or row["channel"] for row in kept]
     for row, name in zip(kept, names, strict=True):
         if not name:
             raise FileFormatError(f"{row.where}: a channel needs a name")
         if names.count(name) > 1:
             raise FileFormatError(f"{row.where}: channel {name} stands twice")
+    if not names:
+        raise FileFormatError(f"{path}: the panel keeps no channel")
     return tuple(names)
+
+
+def _is_kept(row: Row) -> bool:
+    said = row["keep"].casefold()
+    if said not in ("", "1", "1.0", "true", "0", "0.0", "false"):
+        raise FileFormatError(f"{row.where}: keep is {row['keep']!r}, expected 1 or 0")
+    return said in ("", "1", "1.0", "true")
 
 
 def _fov(
     path: Path, row: Row, channels: tuple[str, ...], masks: dict[str, Path], options: ReadOptions
 ) -> tuple[Fov, TilePosition | None]:
     image, name = path / "img" / row["image"], Path(row["image"]).stem
-    width, height = row.number("width_px"), row.number("height_px")
-    if not width or not height:
-        raise FileFormatError(f"{row.where}: width_px and height_px are needed")
-    size = (int(width), int(height))
+    width, height = row.whole("width_px", 1), row.whole("height_px", 1)
+    if not name or width is None or height is None:
+        raise FileFormatError(f"{row.where}: image, width_px and height_px are needed")
+    size = (width, height)
     extent = row.number("acquisition_width_um")
-    pixel_size = extent / width if extent else None
+    if extent is not None and extent <= 0:
+        raise FileFormatError(f"{row.where}: acquisition_width_um is {extent:g}, expected a length above 0")
+    pixel_size = None if extent is None else extent / width
     source = TiffImage(image)
     fov = Fov(
         name=name,
-        planes={channel: TiffPlane(source, index) for index, channel in enumerate(channels)},
+        planes={channel: TiffPlane(source, index, len(channels)) for index, channel in enumerate(channels)},
         stated_pixel_size_um=pixel_size,
         fallback_pixel_size_um=options.pixel_size_um,
         size_hint=size,
@@ -116,13 +133,17 @@ def _position(row: Row, name: str, size: tuple[int, int], pixel_size: float | No
 
 
 def _check_channels(fovs: dict[str, Fov], channels: tuple[str, ...]) -> None:
-    """Hold the panel against the first image that can be read: names would slip by one unnoticed."""
+    """Hold the panel against the first image that can be read; the others are held to it when they are read."""
     for fov in fovs.values():
         image = next(iter(fov.planes.values()))
-        if isinstance(image, TiffPlane) and image.path.is_file():
+        if not isinstance(image, TiffPlane):
+            continue
+        try:
             count = image.image.info.shape[1]
-            if count != len(channels):
-                raise FileFormatError(
-                    f"{image.path}: {count} channels, but panel.csv keeps {len(channels)} ({listing(channels)})"
-                )
-            return
+        except TileReadError:
+            continue
+        if count != len(channels):
+            raise FileFormatError(
+                f"{image.path}: {count} channels, but panel.csv keeps {len(channels)} ({listing(channels)})"
+            )
+        return

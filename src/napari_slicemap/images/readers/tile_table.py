@@ -118,17 +118,17 @@ def _group(rows: list[Row], table: Path) -> list[_Tile]:
 
 
 def _image(row: Row, table: Path) -> TiffImage:
-    page, series = row.number("page"), row.number("series")
-    return TiffImage(table.parent / row["path"], series=int(series or 0), page=None if page is None else int(page))
+    return TiffImage(table.parent / row["path"], series=row.whole("series") or 0, page=row.whole("page"))
 
 
 @dataclass(frozen=True)
 class _Shared:
     """What tiles have in common, from the first one that opens; each tile is held to it when it is read."""
 
-    channels: tuple[str, ...]
-    size_px: tuple[int, int] | None
-    pixel_size_um: float | None
+    channels: tuple[str, ...] = ()
+    size_px: tuple[int, int] | None = None
+    pixel_size_um: float | None = None
+    path: str = ""
 
     @classmethod
     def of(cls, tiles: list[_Tile]) -> _Shared:
@@ -136,26 +136,27 @@ class _Shared:
         row = tiles[0].first
         complete = all(row[name] for name in ("channel", "width_px", "height_px"))
         if complete and (row["pixel_size_um"] or "x_px" in row.cells):
-            return cls((), None, None)
+            return cls()
         failure: SlicemapError | None = None
         for tile in tiles:
             try:
-                info = next(iter(tile.images.values())).info
+                image = next(iter(tile.images.values()))
+                info = image.info
             except SlicemapError as error:
                 failure = failure or error
                 continue
-            return cls(info.channel_names, (info.shape[4], info.shape[3]), info.pixel_size_um)
+            return cls(info.channel_names, (info.shape[4], info.shape[3]), info.pixel_size_um, str(image.path))
         raise failure or FileFormatError("the table lists no tile")
 
 
 def _fov(tile: _Tile, shared: _Shared, options: ReadOptions) -> Fov:
     if "" in tile.images:
         image = tile.images[""]
-        planes = {name: TiffPlane(image, index) for index, name in enumerate(shared.channels)}
+        planes = {name: TiffPlane(image, index, shared.channels) for index, name in enumerate(shared.channels)}
     else:
         planes = {name: TiffPlane(image) for name, image in tile.images.items()}
     row = tile.first
-    width, height = row.number("width_px"), row.number("height_px")
+    width, height = row.whole("width_px", 1), row.whole("height_px", 1)
     try:
         stated = length_um(row["pixel_size_um"]) if row["pixel_size_um"] else None
     except ValueError as error:
@@ -166,8 +167,9 @@ def _fov(tile: _Tile, shared: _Shared, options: ReadOptions) -> Fov:
         name=tile.name,
         planes=planes,
         stated_pixel_size_um=stated or shared.pixel_size_um,
+        like="" if stated else shared.path,
         fallback_pixel_size_um=options.pixel_size_um,
-        size_hint=(int(width), int(height)) if width and height else shared.size_px,
+        size_hint=(width, height) if width and height else shared.size_px,
     )
 
 

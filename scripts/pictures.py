@@ -1,0 +1,79 @@
+"""Makes the pictures of README and docs from the real program: `make pictures`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parents[1] / "docs" / "images"
+scratch = Path(tempfile.mkdtemp())
+os.environ["NAPARI_CONFIG"] = str(scratch / "settings.yaml")  # the user's own settings stay as they are
+
+import napari  # noqa: E402
+import numpy as np  # noqa: E402
+from qtpy.QtWidgets import QApplication  # noqa: E402
+
+from napari_slicemap import ExportPlan, open_dataset, run_export  # noqa: E402
+from napari_slicemap.sample import make_sample  # noqa: E402
+from napari_slicemap.viewer.launch import launch  # noqa: E402
+from napari_slicemap.viewer.session import session_of  # noqa: E402
+
+
+def main() -> None:
+    """Make every picture."""
+    HERE.mkdir(parents=True, exist_ok=True)
+    folder = make_sample(scratch / "block 12")
+    figures(folder)
+    screen(folder)
+    shutil.rmtree(scratch)
+
+
+def figures(folder: Path) -> None:
+    """Export the figures that the README shows."""
+    dataset = open_dataset(folder)
+    common = {"output_folder": str(scratch / "out"), "scale_bar": {"enabled": True}}
+    run_export(ExportPlan(select=[{"kind": "map", "ids": ["01"]}], **common), dataset)
+    outlined = {"overlays": {"masks": ["cell"]}, **common}
+    run_export(ExportPlan(select=[{"kind": "map-roi", "ids": ["ROI_002"]}], **outlined), dataset)
+    for made, name in (("map_01.png", "map.png"), ("map_01_roi_ROI_002.png", "roi.png")):
+        shutil.copy(scratch / "out" / made, HERE / name)
+
+
+def screen(folder: Path) -> None:
+    """Photograph napari with a map, an ROI drawn on it, and the Batch export dock."""
+    viewer = launch(open_dataset(folder), "01", block=False)
+    window = viewer.window._qt_window
+    window.resize(1280, 800)
+    session = session_of(viewer)
+    page = session.map_layer.page(1)
+    square = [(90, 40), (170, 40), (170, 120), (90, 120)]
+    corners = [(1, *(np.array(page.to_canvas(x, y)) - 0.5)[::-1]) for x, y in square]
+    session.viewer.layers["ROIs"].add(np.array(corners), shape_type="rectangle")
+    wait()
+    session.look_at(1)
+    dock = viewer.window.dock_widgets["Batch export (napari-slicemap)"]
+    dock.tabs.setCurrentIndex(1)
+    dock.picker("rois").tick([roi.roi_id for roi in session.rois if roi.on == "map"])
+    dock.mask_boxes["cell"].setChecked(True)
+    dock.folder.setText("exports/figure 2")
+    dock.check()
+    wait()
+    window.grab().save(str(HERE / "napari.png"))
+    dock.grab().save(str(HERE / "batch-export.png"))
+    viewer.close()
+
+
+def wait(seconds: float = 2.0) -> None:
+    """Let Qt draw."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    main()
+    napari.Viewer.close_all()
