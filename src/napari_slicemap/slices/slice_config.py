@@ -23,12 +23,26 @@ import re
 from collections import OrderedDict
 from decimal import Decimal
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import FileFormatError, UnknownNameError, listing
+from ..errors import FileFormatError, UnknownNameError
 from ..files import Row, read_table, table_text, write_text
+from .slice_values import (
+    CANONICAL_COLUMNS,
+    CHECKS,
+    INTERPOLATION_FALLBACK_REASONS,
+    INTERPOLATION_METHODS,
+    AsRead,
+    id_key,
+    number_of,
+    read_flag,
+    read_text_cell,
+    refuse,
+    undecided,
+    validate_value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,187 +50,7 @@ if TYPE_CHECKING:
 SliceRow = dict[str, Any]
 SliceRows = OrderedDict[str, SliceRow]
 
-CANONICAL_COLUMNS = (
-    "slice_id",
-    "use",
-    "quality_score",
-    "galvo_confidence",
-    "galvo_fix",
-    "rehomed",
-    "rehoming_reliable",
-    "auto_excluded",
-    "auto_exclude_reason",
-    "interpolated",
-    "interpolation_failed",
-    "interpolation_method_used",
-    "interpolation_fallback_reason",
-    "notes",
-)
-INTERPOLATION_METHODS = ("zmorph", "weighted", "average")
-INTERPOLATION_FALLBACK_REASONS = (
-    "low_overlap_ncc",
-    "no_foreground_planes",
-    "registration_exception",
-    "reg_did_not_improve",
-    "affine_determinant_non_positive",
-)
-
-_TRUE = ("true", "1", "yes")
-_FALSE = ("false", "0", "no")
 _NOTE_JOINT = "; "
-_ID = re.compile(r"[0-9]+")
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
-_PLAIN_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
-
-
-# --- one value ---------------------------------------------------------------------------------------------
-def validate_value(column: str, value: object) -> Any:
-    """Turn what somebody typed, or a program computed, into the value that a column holds.
-
-    Parameters
-    ----------
-    column : str
-        A canonical column, or any other: those hold text.
-    value : object
-        Text as in the file, or a value of the column's type (numpy scalars too). ``None`` means empty.
-
-    Returns
-    -------
-    str, bool, float or None
-        Ids padded to two digits, ``quality_score`` rounded to three decimals, text stripped and on one line
-        (other tools split the file at line ends). Empty is ``""`` in a text column and ``None`` elsewhere.
-
-    Raises
-    ------
-    FileFormatError
-        Naming the column, the value and what was expected; also for an empty `use`, which must be decided.
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    check = _CHECKS.get(column)
-    return check(column, value) if check else _one_line(_text(column, value))
-
-
-def id_key(slice_id: str) -> tuple[int, str, str]:
-    """Give the key that sorts slice ids by number, then text: ``"02"``, ``"002"`` < ``"10"`` < ``"100"``.
-
-    Parameters
-    ----------
-    slice_id : str
-        An id as in a table: digits only.
-    """
-    number = _number(slice_id)
-    return len(number), number, slice_id
-
-
-def _number(slice_id: str) -> str:
-    """Give what two names of one slice share: shifts and file names match "3", "03" and "003" by number."""
-    return slice_id.lstrip("0")
-
-
-class _AsRead(float):
-    """A score that remembers its text, so that stamping one row leaves the bytes of the others alone."""
-
-    __slots__ = ("text",)
-    text: str
-
-    def __new__(cls, text: str) -> _AsRead:
-        made = super().__new__(cls, text)
-        made.text = text
-        return made
-
-    def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]  # copies must keep the text
-        return (self.text,)
-
-
-def _refuse(column: str, value: object, expected: str) -> NoReturn:
-    empty = value is None or (isinstance(value, str) and not value.strip())
-    raise FileFormatError(f"{column} is {'empty' if empty else repr(value)}, expected {expected}")
-
-
-def _slice_id(column: str, value: object) -> str:
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not _ID.fullmatch(text.strip()):
-        _refuse(column, value, "digits only, at least two, such as '03' or '100'")
-    return text.strip().zfill(2)
-
-
-def _flag(column: str, value: object) -> bool | None:
-    text = str(value).strip().lower() if isinstance(value, bool | int | str) else None
-    if value is None or text == "":
-        return None
-    if text not in _TRUE + _FALSE:
-        _refuse(column, value, "true, 1 or yes, or false, 0 or no")
-    return text in _TRUE
-
-
-def _use(column: str, value: object) -> bool:
-    decided = _flag(column, value)
-    if decided is None:
-        _refuse(column, value, "true, 1 or yes, or false, 0 or no")
-    return decided
-
-
-def _score(column: str, value: object) -> float | None:
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    number = float("nan")
-    if isinstance(value, float | int) and not isinstance(value, bool):
-        number = value
-    elif isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        text = value.strip()
-        number = _AsRead(text) if _PLAIN_DECIMAL.fullmatch(text) else float(text)
-    if not 0 <= number <= 1:
-        _refuse(column, value, "a number from 0 to 1, or nothing")
-    return number if isinstance(number, _AsRead) else abs(float(number))  # abs: -0.0 is written 0.000
-
-
-def _rounded_score(column: str, value: object) -> float | None:
-    number = _score(column, value)
-    return None if number is None else round(float(number), 3)
-
-
-def _word(column: str, value: object, allowed: tuple[str, ...]) -> str:
-    text = _text(column, value).strip()
-    if text and text not in allowed:
-        _refuse(column, value, f"{listing(allowed)}, or nothing")
-    return text
-
-
-def _text(column: str, value: object) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        _refuse(column, value, "text")
-    # csv.writer leaves a lone \r unquoted before Python 3.13, and no reader takes that back
-    return value.replace("\r\n", "\n").replace("\r", "\n") if "\r" in value else value
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"\s*\n\s*", " ", text.strip())
-
-
-_CHECKS: dict[str, Callable[[str, object], str | bool | float | None]] = {
-    "slice_id": _slice_id,
-    "use": _use,
-    "quality_score": _rounded_score,
-    "galvo_confidence": _score,
-    "galvo_fix": _flag,
-    "rehomed": _flag,
-    "rehoming_reliable": _flag,
-    "auto_excluded": _flag,
-    "interpolated": _flag,
-    "interpolation_failed": _flag,
-    "interpolation_method_used": partial(_word, allowed=INTERPOLATION_METHODS),
-    "interpolation_fallback_reason": partial(_word, allowed=INTERPOLATION_FALLBACK_REASONS),
-}
-
-
-def _undecided(column: str) -> bool | str | None:
-    """Give the value of a row that lacks `column`: a table without `use` means that all are used."""
-    if column == "use":
-        return True
-    return None if _CHECKS.get(column) in (_flag, _score, _rounded_score) else ""
 
 
 # --- reading -----------------------------------------------------------------------------------------------
@@ -245,13 +79,13 @@ def read(path: str | os.PathLike[str]) -> SliceRows:
     columns = list(table[0].cells) if table else []
     _check_names(columns, f"{os.fspath(path)}: header")
     # few texts are distinct in a column, so remembering what they mean makes long tables fast
-    readers = {name: cache(partial(validate_value, name)) for name in columns if name in _CHECKS}
+    readers = {name: cache(partial(validate_value, name)) for name in columns if name in CHECKS}
     rows: SliceRows = OrderedDict()
     first: dict[str, str] = {}
     for line in table:
         row = _read_row(line, readers)
         slice_id = row["slice_id"]
-        if (before := first.setdefault(_number(slice_id), line.where)) is not line.where:
+        if (before := first.setdefault(number_of(slice_id), line.where)) is not line.where:
             expected = f"each slice once; it stands in {before} already"
             raise FileFormatError(f"{line.where}: slice_id is {line['slice_id']!r}, expected {expected}")
         rows[slice_id] = row
@@ -304,11 +138,11 @@ def write(path: str | os.PathLike[str], rows: Mapping[str, Mapping[str, Any]]) -
     lines: dict[str, dict[str, str]] = {}
     for slice_id, row in rows.items():
         try:
-            line = {name: _cell(name, row.get(name, _undecided(name))) for name in columns[1:]}
+            line = {name: _cell(name, row.get(name, undecided(name))) for name in columns[1:]}
             line["slice_id"] = _own_id(slice_id, row)
         except FileFormatError as error:
             raise FileFormatError(f"{path}: slice {slice_id}: {error}") from None
-        if lines.setdefault(_number(line["slice_id"]), line) is not line:
+        if lines.setdefault(number_of(line["slice_id"]), line) is not line:
             raise FileFormatError(f"{path}: slice {slice_id}: stands twice, expected each slice once")
     write_text(path, table_text(columns, lines.values()))
 
@@ -327,19 +161,19 @@ def _own_id(key: str, row: Mapping[str, Any]) -> str:
     slice_id: str = validate_value("slice_id", key)
     stated = row.get("slice_id", slice_id)
     if validate_value("slice_id", stated) != slice_id:
-        _refuse("slice_id", stated, f"{slice_id!r}, as the row's key in the table")
+        refuse("slice_id", stated, f"{slice_id!r}, as the row's key in the table")
     return slice_id
 
 
 def _cell(column: str, value: object) -> str:
-    if column not in _CHECKS:
-        return _text(column, value)
+    if column not in CHECKS:
+        return read_text_cell(column, value)
     held = validate_value(column, value)
     if held is None or isinstance(held, str):
         return held or ""
     if isinstance(held, bool):
         return "true" if held else "false"
-    return held.text if isinstance(held, _AsRead) else _decimals(held)
+    return held.text if isinstance(held, AsRead) else _decimals(held)
 
 
 def _decimals(score: float) -> str:
@@ -394,10 +228,10 @@ def stamp_many(
         Naming slice, column and what was expected.
     """
     stamped: SliceRows = OrderedDict((slice_id, dict(row)) for slice_id, row in rows.items())
-    own = {_number(slice_id): slice_id for slice_id in stamped}
+    own = {number_of(slice_id): slice_id for slice_id in stamped}
     for given, new in values.items():
         asked = validate_value("slice_id", given)
-        slice_id = own.setdefault(_number(asked), asked)
+        slice_id = own.setdefault(number_of(asked), asked)
         if slice_id not in stamped:
             if not add:
                 raise UnknownNameError("slice", slice_id, stamped, "slice table")
@@ -412,8 +246,8 @@ def stamp_many(
 def _new_values(row: SliceRow, slice_id: str, new: Mapping[str, object], append_notes: bool) -> SliceRow:
     _check_names(new, "stamp")
     made = {column: validate_value(column, value) for column, value in new.items()}
-    if _number(made.pop("slice_id", slice_id)) != _number(slice_id):
-        _refuse("slice_id", new["slice_id"], f"{slice_id!r}: stamping renames no slice")
+    if number_of(made.pop("slice_id", slice_id)) != number_of(slice_id):
+        refuse("slice_id", new["slice_id"], f"{slice_id!r}: stamping renames no slice")
     if append_notes and "notes" in made:
         made["notes"] = _joined(row.get("notes") or "", made["notes"])
     return made
@@ -432,7 +266,7 @@ def _rectangular(rows: SliceRows) -> SliceRows:
     columns = _columns(rows)
     for row in rows.values():
         if len(row) < len(columns):
-            row.update({name: _undecided(name) for name in columns if name not in row})
+            row.update({name: undecided(name) for name in columns if name not in row})
     return rows
 
 
@@ -482,6 +316,25 @@ def why_excluded(row: Mapping[str, Any]) -> str:
 
 
 def _says(row: Mapping[str, Any], column: str) -> bool:
-    """Read a decision, empty as false; through `_flag`, for the text ``"false"`` alone would be truthy."""
+    """Read a decision, empty as false; through `read_flag`, for the text ``"false"`` alone would be truthy."""
     value = row.get(column, column == "use")
-    return bool(_flag(column, value.item() if isinstance(value, np.generic) else value))
+    return bool(read_flag(column, value.item() if isinstance(value, np.generic) else value))
+
+
+__all__ = [
+    "CANONICAL_COLUMNS",
+    "INTERPOLATION_FALLBACK_REASONS",
+    "INTERPOLATION_METHODS",
+    "SliceRow",
+    "SliceRows",
+    "filter_slices_to_use",
+    "force_skip_slices",
+    "id_key",
+    "is_used",
+    "read",
+    "stamp",
+    "stamp_many",
+    "validate_value",
+    "why_excluded",
+    "write",
+]
