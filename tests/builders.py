@@ -35,7 +35,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     return path
 
 
-def descriptor_entry(name: str, center: tuple[float, float], **changes: Any) -> dict[str, Any]:
+def descriptor_entry(name: str, center: tuple[float, float], /, **changes: Any) -> dict[str, Any]:
     """One FOV of a descriptor: 24 × 20 px of 0.5 µm on slide ``S1``, unless changed."""
     made: dict[str, Any] = {
         "name": name,

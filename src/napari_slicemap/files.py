@@ -14,8 +14,8 @@ import json
 import math
 import os
 import re
-import tempfile
 import tomllib
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,12 +76,19 @@ def explain(error: pydantic.ValidationError, model: type[Any] | None = None) -> 
 
 
 def _known_keys(model: Any, steps: Sequence[int | str]) -> list[str]:
-    """Give the keys of the model that `steps` lead to, through its fields and the values of its mappings."""
+    """Give the keys of the model that `steps` lead to; steps into a mapping or a sequence are no fields."""
+    models = _models_in(model)
     for step in steps:
-        fields = getattr(model, "__pydantic_fields__", None)
-        # a mapping or a sequence: its values are the last thing that its type names
-        model = fields[step].annotation if fields and step in fields else (get_args(model) or (None,))[-1]
-    return list(getattr(model, "__pydantic_fields__", ()))
+        fields = [one.__pydantic_fields__[step] for one in models if step in one.__pydantic_fields__]
+        models = [found for field in fields for found in _models_in(field.annotation)] if fields else models
+    return list(dict.fromkeys(key for one in models for key in one.__pydantic_fields__))
+
+
+def _models_in(hint: Any) -> list[Any]:
+    """List the models that a type names, such as ``Leaf`` in ``dict[str, Leaf] | None``."""
+    if hasattr(hint, "__pydantic_fields__"):
+        return [hint]
+    return [found for part in get_args(hint) for found in _models_in(part)]
 
 
 # --- atomic writing ----------------------------------------------------------------------------------------
@@ -100,25 +107,19 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         A file in the same folder, with the same suffix. On an error it is deleted and `path` is as before.
     """
     target = Path(path)
-    handle, name = tempfile.mkstemp(prefix=".slicemap-", suffix=target.suffix, dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = target.with_name(f".slicemap-{uuid.uuid4().hex}{target.suffix}")
+    # made as open() makes files, so that the user's umask counts; never over a file that is there
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
-        # mkstemp makes files private; give the mode that open() would have given, or keep the old file's
-        temporary.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+        if target.exists():
+            temporary.chmod(target.stat().st_mode & 0o777)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
     _fsync_folder(target.parent)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _fsync_folder(folder: Path) -> None:
@@ -361,9 +362,13 @@ def read_columns(path: str | os.PathLike[str]) -> tuple[dict[str, list[str]], li
         As :func:`read_table`.
     """
     header, lines = _csv_lines(path)
-    rows = list(lines)
-    columns = zip(*(cells for _, cells in rows), strict=True) if rows else ([] for _ in header)
-    return {name: list(column) for name, column in zip(header, columns, strict=True)}, [line for line, _ in rows]
+    numbers: list[int] = []
+    columns: list[list[str]] = [[] for _ in header]
+    for line, cells in lines:  # rows are not kept: a million small lists keep the garbage collector busy
+        numbers.append(line)
+        for column, cell in zip(columns, cells, strict=True):
+            column.append(cell)
+    return dict(zip(header, columns, strict=True)), numbers
 
 
 def _csv_lines(

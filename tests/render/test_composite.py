@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import reference_pixel
 
 from napari_slicemap import ChannelSettings
 from napari_slicemap.render.composite import composite, normalise
+from scenes import reference_pixel
 
 DTYPES = ("uint8", "uint16", "int16", "uint32", "float32", "float64")
 

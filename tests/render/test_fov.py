@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scenes import SETTINGS, make_fov, reference_map, tiles_from_seed
 
 from napari_slicemap import AnnotationOverlay, ChannelSettings, MaskOverlay, Region, RoiOverlay, render_fov_to_array
 from napari_slicemap.errors import FileFormatError, RegionError, TileReadError, UnknownNameError
 from napari_slicemap.render.cache import PlaneCache
+from scenes import SETTINGS, make_fov, reference_map, tiles_from_seed
 
 WHITE = {"A": ChannelSettings("#ffffff", (0, 100))}
 STEPS = st.sampled_from([1, 2, 3, 8])
@@ -193,9 +193,7 @@ def test_an_annotations_own_colours(tmp_path):
     table = tmp_path / "f_zone.csv"
     table.write_text("label,name,color\n1,tumour,red\n2,stroma,#00ff00\n")
     zones = np.array([[0, 1, 2, 3]])
-    fov = make_fov(
-        "f", {"A": np.zeros((1, 4), np.uint8)}, annotations={"zone": zones}, tables={"zone": table}
-    )
+    fov = make_fov("f", {"A": np.zeros((1, 4), np.uint8)}, annotations={"zone": zones}, tables={"zone": table})
     made = render_fov_to_array(fov, WHITE, overlays=[AnnotationOverlay("zone", alpha=1.0)])
     assert made[0].tolist() == [[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 0]]
     table.write_text("label,name,color\n1,tumour,reddish\n")

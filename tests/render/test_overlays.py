@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scenes import make_fov, make_map
 
 from napari_slicemap import AnnotationOverlay, ChannelSettings, MaskOverlay, Region, RoiOverlay, render_fov_to_array
 from napari_slicemap.images.region import Grid, Window
 from napari_slicemap.render.overlays import OUTSIDE, draw_shapes, halo, in_drawing_order, outline, output_thickness
+from scenes import make_fov, make_map
 
 BLACK = {"A": ChannelSettings("#ffffff", (1e6, 2e6))}
 
@@ -39,7 +39,9 @@ def square(size, low, high):
 
 OUTLINES = [
     pytest.param(square(5, 1, 4), 1, [".....", ".###.", ".#.#.", ".###.", "....."], id="inside the label, one px"),
-    pytest.param(square(7, 1, 6), 2, [".......", *[".#####."] * 2, ".##.##.", *[".#####."] * 2, "......."], id="two px"),
+    pytest.param(
+        square(7, 1, 6), 2, [".......", *[".#####."] * 2, ".##.##.", *[".#####."] * 2, "......."], id="two px"
+    ),
     pytest.param(square(5, 1, 4), 9, [".....", ".###.", ".###.", ".###.", "....."], id="thicker than the label"),
     pytest.param(square(3, 0, 3), 1, ["...", "...", "..."], id="the image edge is no boundary"),
     pytest.param([[1, 1, 0], [1, 1, 0]], 1, [".#.", ".#."], id="cut by the image"),
@@ -188,6 +190,13 @@ def test_a_straight_line_has_its_thickness(thickness):
     draw_shapes(image, overlay, Grid(), Window(0, 20, 0, 20))
     assert (image[:, 10, 0] > 0).sum() == thickness
     assert np.flatnonzero(image[10, :, 0]).tolist() == list(range(2, 18))
+
+
+def test_what_lies_left_of_the_corner_stays_outside():
+    image = np.zeros((4, 4, 3), np.uint8)
+    overlay = RoiOverlay([[(-4, -4), (-4, 30)], [(-4, -4), (30, -4)]], closed=False)
+    draw_shapes(image, overlay, Grid(8), Window(0, 4, 0, 4))
+    assert not image.any(), "px -4 belongs to cell -1"
 
 
 def test_a_shape_is_closed_unless_it_is_a_line():

@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from napari_slicemap import AnnotationOverlay, ChannelSettings, MaskOverlay, Region, RoiOverlay
+from napari_slicemap.errors import PixelSizeUnknownError, RegionError, TileReadError, UnknownNameError
+from napari_slicemap.images.region import Grid, Window
 from scenes import (
     RULES,
     SETTINGS,
@@ -20,10 +24,6 @@ from scenes import (
     reference_owner,
     tiles_from_seed,
 )
-
-from napari_slicemap import AnnotationOverlay, ChannelSettings, MaskOverlay, Region, RoiOverlay
-from napari_slicemap.errors import PixelSizeUnknownError, RegionError, TileReadError, UnknownNameError
-from napari_slicemap.images.region import Grid, Window
 
 STEPS = (1, 2, 3, 8)
 OVERLAYS = {

@@ -147,7 +147,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "semicolons below a good header": ("slice_id,use\n00;true\n", r"line 2: 1 cells, expected 2"),
     "Latin-1": ("slice_id,use,notes\n00,true,\xb5m\n".encode("latin-1"), r"line 2: not UTF-8 text"),
     "UTF-16": ("slice_id,use\n00,true\n".encode("utf-16"), r"line 1: not UTF-8 text"),
-    "a column twice": ("slice_id,use,use\n00,true,true\n", r"line 1: column use stands twice"),
+    "a column twice": ("slice_id,use,use\n00,true,true\n", r"line 1: column 'use' stands twice"),
     "a column without name": ("slice_id,use,\n00,true,\n", r"header: column 3 has no name"),
     "the index of a data frame": (",slice_id,use\n0,00,true\n", r"header: column 1 has no name"),
     "a known column in capitals": ("slice_id,Use\n00,no\n", r"header: column 'Use', expected .* 'use'"),

@@ -102,7 +102,7 @@ def _image_facts(fovs: Sequence[Fov]) -> tuple[str | None, list[float], list[str
             failures.append(error)
     if failures and not dtypes:
         raise failures[0]
-    return next(iter(dtypes), None), sorted(sizes), [f"FOV cannot be read: {failure}" for failure in failures]
+    return next(iter(dtypes), None), sorted(sizes), [str(failure) for failure in failures]
 
 
 def _map_facts(one: Any) -> dict[str, Any]:

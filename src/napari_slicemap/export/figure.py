@@ -17,7 +17,6 @@ from ..render.fov import render_fov_to_array, with_alpha
 from ..render.overlays import AnnotationOverlay, MaskOverlay, Overlay, RoiOverlay
 from ..render.profile import AnnotationStyle, MaskStyle, Profile
 from ..render.scale_bar import draw_scale_bar, fitted_scale_bar
-from ..render.virtual_map import VirtualMap
 from .items import ExportItem
 from .plan import ExportPlan
 
@@ -40,7 +39,7 @@ class Figure:
     missing : tuple of str
         Tiles that could not be read and are hatched.
     sources : tuple of Path
-        Image files it may have been read from.
+        Files of images and labels it may have been read from.
     """
 
     image: NDArray[np.uint8]
@@ -111,7 +110,7 @@ def _on_fov(
     beyond = (window & fov.bounds) != window
     what = "padded with background" if crop else "cut at its edge"
     warnings = (f"reaches beyond FOV {fov.name}; {what}",) if beyond else ()
-    return Figure(image, None, warnings, sources=tuple(fov.sources()))
+    return Figure(image, None, warnings, sources=tuple(_sources([fov], plan)))
 
 
 def _on_map(
@@ -134,7 +133,9 @@ def _on_map(
     warnings = [f"not readable: {reason}" for reason in made.missing]
     if item.region is not None and made.empty_fraction > 0:
         warnings.append(f"{made.empty_fraction:.1%} of the picture shows no tile")
-    return Figure(made.image, None, tuple(warnings), made.missing, tuple(_map_sources(one, item)))
+    tiles = one.placement.tiles if item.region is None else one.collect_visible_tiles(item.region)
+    sources = _sources([tile.fov for tile in tiles if tile.fov], plan)
+    return Figure(made.image, None, tuple(warnings), made.missing, tuple(sources))
 
 
 def _line_notes(item: ExportItem, dataset: Dataset) -> list[str]:
@@ -145,9 +146,16 @@ def _line_notes(item: ExportItem, dataset: Dataset) -> list[str]:
     return [f"a line is exported as the box around it, with {padding:g} px on each side"]
 
 
-def _map_sources(one: VirtualMap, item: ExportItem) -> list[Path]:
-    tiles = one.placement.tiles if item.region is None else one.collect_visible_tiles(item.region)
-    return [path for tile in tiles if tile.fov for path in tile.fov.sources()]
+def _sources(fovs: Sequence[Fov], plan: ExportPlan) -> list[Path]:
+    """List the files behind pictures of FOVs: images, and the labels that the plan draws."""
+    made: list[Path] = []
+    for fov in fovs:
+        made += fov.sources()
+        made += [fov.masks[name].path for name in plan.overlays.masks if name in fov.masks]
+        for name in plan.overlays.annotations:
+            if found := fov.annotations.get(name):
+                made += [found.plane.path] + ([found.table] if found.table else [])
+    return list(dict.fromkeys(made))
 
 
 def overlays_of(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dataset) -> list[Overlay]:

@@ -176,8 +176,11 @@ def run_export(
         for item, output in zip(prepared.resolution.items, prepared.outputs, strict=True)
     ]
     prepared.folder.mkdir(parents=True, exist_ok=True)
-    results = JobRunner(jobs, on_progress=on_progress, cancel=cancel).run()
-    _write_results(prepared.folder, results)
+    job = JobRunner(jobs, on_progress=on_progress, cancel=cancel)
+    try:
+        results = job.run()
+    finally:  # an interrupted run tells of the files that it wrote, too
+        _write_results(prepared.folder, job.results)
     counts = {
         "ok": sum(result.ok and not result.skipped for result in results),
         "failed": sum(not result.ok for result in results),

@@ -102,6 +102,7 @@ class JobRunner:
     ) -> None:
         self.items = list(items)
         self.state: State = "pending"
+        self.results: list[ExportResult] = []
         self._on_progress, self._cancel = on_progress, cancel
 
     def run(self) -> list[ExportResult]:
@@ -110,19 +111,18 @@ class JobRunner:
         Returns
         -------
         list of ExportResult
-            One for each item that was begun.
+            One for each item that was begun; also in ``results``, should the run be interrupted.
         """
         self.state = "running"
-        results: list[ExportResult] = []
         for item in self.items:
             if self._cancel is not None and self._cancel():
                 self.state = "cancelled"
-                return results
-            results.append(run_item(item))
+                return self.results
+            self.results.append(run_item(item))
             if self._on_progress is not None:
-                self._on_progress(results[-1], len(results), len(self.items))
+                self._on_progress(self.results[-1], len(self.results), len(self.items))
         self.state = "completed"
-        return results
+        return self.results
 
 
 def run_item(item: JobItem) -> ExportResult:

@@ -51,8 +51,9 @@ def join(names: Iterable[str]) -> str:
 
 
 def split(text: str) -> list[str]:
-    """Split what :func:`join` joined; blanks around the commas do not count."""
-    return [name.strip() for row in csv.reader([text], skipinitialspace=True) for name in row if name.strip()]
+    """Split what :func:`join` joined; blanks around the commas do not count, and a line break is as good as one."""
+    rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    return [name.strip() for row in rows for name in row if name.strip()]
 
 
 def _select_options(select: Select) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -160,8 +161,8 @@ class Fov:
     stated_pixel_size_um : float, optional
         Pixel size in µm as stated by a table or descriptor.
     like : str
-        The file that the pixel size was taken from, where it was taken from another FOV's so that this one need
-        not be opened. Checked when pixels are read.
+        The file that says the pixel size (or that none is known), where it was taken from another FOV's so that
+        this one need not be opened. Checked when pixels are read.
     fallback_pixel_size_um : float, optional
         Pixel size in µm to take where neither a table nor the image states one.
     size_hint : tuple of int, optional
@@ -200,16 +201,17 @@ class Fov:
         TileReadError
             If the file cannot be read, or its size is not what the table or descriptor states.
         """
-        first = next(iter(self.planes.values()))
-        t, z, y, x = self._checked(first)
+        with self._named():
+            t, z, y, x = self._checked(next(iter(self.planes.values())))
         return t, len(self.planes), z, y, x
 
     @cached_property
     def pixel_size_um(self) -> float | None:
         """Pixel size in µm, ``None`` where unknown; opens the image only if no table states it."""
-        if self.stated_pixel_size_um is not None:
-            return self.stated_pixel_size_um
-        return next(iter(self.planes.values())).pixel_size_um or self.fallback_pixel_size_um
+        if self.stated_pixel_size_um is not None or self.like:
+            return self.stated_pixel_size_um or self.fallback_pixel_size_um
+        with self._named():
+            return next(iter(self.planes.values())).pixel_size_um or self.fallback_pixel_size_um
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -219,7 +221,8 @@ class Fov:
     @cached_property
     def dtype(self) -> np.dtype[Any]:
         """The dtype that holds every channel."""
-        return np.result_type(*{plane.dtype for plane in self.planes.values()})
+        with self._named():
+            return np.result_type(*{plane.dtype for plane in self.planes.values()})
 
     @property
     def bounds(self) -> Window:
@@ -329,22 +332,28 @@ class Fov:
         t, z, y, x = plane.shape
         if self.size_hint and self.size_hint != (x, y):
             raise TileReadError(
-                f"FOV {self.name}: {plane.path} is {x} × {y} px, "
-                f"but the FOV is stated as {self.size_hint[0]} × {self.size_hint[1]} px"
+                f"{plane.path} is {x} × {y} px, but the FOV is stated as {self.size_hint[0]} × {self.size_hint[1]} px"
             )
-        own, taken = plane.pixel_size_um, self.stated_pixel_size_um
-        if self.like and own and taken and abs(own / taken - 1) > SAME_PIXEL_SIZE:
+        own, taken = plane.pixel_size_um, self.pixel_size_um
+        if self.like and own and (taken is None or abs(own / taken - 1) > SAME_PIXEL_SIZE):
+            said = "none" if taken is None else f"{taken:g} µm/px"
             raise TileReadError(
-                f"FOV {self.name}: {plane.path} states {own:g} µm/px, but {self.like} {taken:g} µm/px; "
+                f"{plane.path} states {own:g} µm/px, but {said} was taken from {self.like}; "
                 "give each tile its pixel_size_um in the table"
             )
         return t, z, y, x
 
     def _read_plane(self, plane: Plane, t: int, z: ZChoice, window: Window) -> NDArray[Any]:
-        try:
+        with self._named():
             return self._project(plane, t, z, window)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Put the FOV's name before what is wrong with its files."""
+        try:
+            yield
         except TileReadError as error:
-            if str(error).startswith(f"FOV {self.name}"):
+            if str(error).startswith(f"FOV {self.name}: "):
                 raise
             raise TileReadError(f"FOV {self.name}: {error}") from error
 

@@ -188,9 +188,9 @@ def _heard() -> Iterator[list[str]]:
 
 
 def _refuse_cut_short(complaints: Sequence[str]) -> None:
-    # tifffile gives the pages before the cut as if they were all there are
-    if any("invalid page offset" in complaint for complaint in complaints):
-        raise ValueError("the file is cut short: some of its pages are missing")
+    # tifffile gives the pages before the cut as if they were all there are, and goes on without a description (tag 270)
+    if any("invalid page offset" in complaint or "TiffTag 270 " in complaint for complaint in complaints):
+        raise ValueError("the file is cut short: some of its pages or its description are missing")
 
 
 def _index(axes: str, shape: tuple[int, ...], channel: int, t: int, z: int) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import PixelSizeUnknownError, PlacementError
+from ..errors import PixelSizeUnknownError, PlacementError, TileReadError
 from ..images.acquisition import StageY, TilePosition
 from ..images.fov import SAME_PIXEL_SIZE, Fov
 from ..images.region import Window
@@ -157,13 +157,18 @@ def place(
     PlacementError
         If sizes are missing, stage and pixel positions are mixed, or (`strict`) pixel sizes differ.
     """
-    tiles = [_tile(map_id, position, fovs) for position in positions]
-    if not tiles:
+    if not positions:
         raise PlacementError(f"map {map_id}: it has no tile")
+    sizes = [_pixel_size(position, fovs.get(position.fov)) for position in positions]
+    base = pixel_size_um or _usual_pixel_size([size for size in sizes if size])
+    # what cannot be read has the usual pixel size: the map keeps its place, and says so when its pixels are wanted
+    tiles = [
+        _tile(map_id, position, fovs.get(position.fov), base if size is None else size or None)
+        for position, size in zip(positions, sizes, strict=True)
+    ]
     in_px = {tile.position.origin_px is not None for tile in tiles}
     if len(in_px) > 1:
         raise PlacementError(f"map {map_id}: some tiles are placed in px and some in stage µm; use one of them")
-    base = pixel_size_um or _usual_pixel_size(tiles)
     if strict:
         _refuse_odd_sizes(map_id, tiles, base)
     stage = False in in_px
@@ -188,12 +193,20 @@ def place(
     return Placement(map_id, tuple(placed), base, bounds, stage_y, slice_id or map_id)
 
 
-def _tile(map_id: str, position: TilePosition, fovs: Mapping[str, Fov]) -> _Tile:
-    fov = fovs.get(position.fov)
+def _pixel_size(position: TilePosition, fov: Fov | None) -> float | None:
+    """Give the pixel size in µm: 0 where the image states none, ``None`` where there is none to ask."""
+    if position.pixel_size_um:
+        return position.pixel_size_um
+    try:
+        return None if fov is None else fov.pixel_size_um or 0.0
+    except TileReadError:
+        return None
+
+
+def _tile(map_id: str, position: TilePosition, fov: Fov | None, pixel_size: float | None) -> _Tile:
     size = position.size_px or (fov.size_px if fov else None)
     if size is None:
         raise PlacementError(f"map {map_id}: FOV {position.fov} is not on disk, and {position.source} states no size")
-    pixel_size = position.pixel_size_um or (fov.pixel_size_um if fov else None)
     if position.origin_px is not None:
         x, y = position.origin_px
         return _Tile(position, fov, size, pixel_size, (x, x + size[0], y, y + size[1]))
@@ -208,10 +221,10 @@ def _tile(map_id: str, position: TilePosition, fovs: Mapping[str, Fov]) -> _Tile
     return _Tile(position, fov, size, pixel_size, (x - half_x, x + half_x, y - half_y, y + half_y))
 
 
-def _usual_pixel_size(tiles: Sequence[_Tile]) -> float | None:
-    """Give the pixel size that most tiles have; the finest of them where two are equally usual."""
+def _usual_pixel_size(sizes: Sequence[float]) -> float | None:
+    """Give the most usual size; the finest of them where two are equally usual."""
     groups: list[list[float]] = []
-    for size in sorted(tile.pixel_size_um for tile in tiles if tile.pixel_size_um is not None):
+    for size in sorted(sizes):
         if groups and size <= groups[-1][0] * (1 + SAME_PIXEL_SIZE):
             groups[-1].append(size)
         else:

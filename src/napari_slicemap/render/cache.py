@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import TileReadError
 from ..images.fov import Fov, ZChoice
 from ..images.region import Window
 
@@ -46,8 +47,7 @@ class PlaneCache:
             if kept is not None:
                 self._planes.move_to_end(key)
         if kept is None:
-            itemsize = fov.plane(channel).dtype.itemsize
-            if fov.size_px[0] * fov.size_px[1] * itemsize > self.max_bytes // 4:
+            if fov.size_px[0] * fov.size_px[1] * _itemsize(fov, channel) > self.max_bytes // 4:
                 return np.asarray(fov.read_window([channel], window, t, z)[0])
             kept = np.asarray(fov.read_window([channel], fov.bounds, t, z)[0])
             self._keep(key, kept)
@@ -81,3 +81,10 @@ def _state(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0  # reading it says what is wrong, by name
     return found.st_size, found.st_mtime_ns
+
+
+def _itemsize(fov: Fov, channel: str) -> int:
+    try:
+        return fov.plane(channel).dtype.itemsize
+    except TileReadError as error:
+        raise TileReadError(f"FOV {fov.name}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -68,8 +69,14 @@ def _readable(fovs: Sequence[Fov]) -> list[Fov]:
 
 
 def percentile_limits(fovs: Sequence[Fov], channel: str) -> tuple[float, float]:
-    """Give contrast limits for a channel: percentiles over the finite pixels of FOVs, ``(0, 1)`` if there are none."""
-    values = [fov.read([channel]).ravel() for fov in fovs if channel in fov.planes]
+    """Give contrast limits for a channel: percentiles over the finite pixels of FOVs, ``(0, 1)`` if there are none.
+
+    A FOV whose file of that channel cannot be read is passed over.
+    """
+    values = []
+    for fov in fovs:
+        with suppress(SlicemapError):
+            values.append(fov.read([channel]).ravel())
     pooled = np.concatenate(values) if values else np.zeros(0)
     pooled = pooled[np.isfinite(pooled)]
     if not pooled.size:

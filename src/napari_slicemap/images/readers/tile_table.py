@@ -135,7 +135,7 @@ class _Shared:
         """Open the first tile that can be opened, unless the table says it all."""
         row = tiles[0].first
         complete = all(row[name] for name in ("channel", "width_px", "height_px"))
-        if complete and (row["pixel_size_um"] or "x_px" in row.cells):
+        if complete and row["pixel_size_um"]:
             return cls()
         failure: SlicemapError | None = None
         for tile in tiles:
@@ -145,7 +145,10 @@ class _Shared:
             except SlicemapError as error:
                 failure = failure or error
                 continue
-            return cls(info.channel_names, (info.shape[4], info.shape[3]), info.pixel_size_um, str(image.path))
+            size = (info.shape[4], info.shape[3])
+            return cls(info.channel_names, size, info.pixel_size_um, str(image.path))
+        if complete:
+            return cls(path="the table")
         raise failure or FileFormatError("the table lists no tile")
 
 

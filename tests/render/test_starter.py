@@ -1,0 +1,56 @@
+"""A starter profile from the pixels."""
+
+import numpy as np
+import pytest
+
+from napari_slicemap.errors import TileReadError
+from napari_slicemap.render.starter import percentile_limits, starter_profile
+from scenes import make_fov
+
+
+def fov(name="a", broken=False, **channels):
+    return make_fov(name, channels, broken=broken)
+
+
+RAMP = np.arange(1000, dtype=np.uint16).reshape(20, 50)
+LIMITS = [
+    pytest.param(RAMP, np.percentile(RAMP, (1, 99.8)), id="percentiles"),
+    pytest.param(np.where(RAMP == 7, 900, 0), (0, 900), id="mostly empty: up to the brightest"),
+    pytest.param(np.full((9, 9), 5), (5, 6), id="flat"),
+    pytest.param(np.full((9, 9), np.nan), (0, 1), id="nothing finite"),
+    pytest.param(np.where(RAMP < 500, np.nan, 3.0), (3, 4), id="NaN does not count"),
+    pytest.param(np.where(RAMP < 500, np.inf, 3.0), (3, 4), id="nor do infinities"),
+]
+
+
+@pytest.mark.parametrize(("pixels", "expected"), LIMITS)
+def test_limits(pixels, expected):
+    assert percentile_limits([fov(A=pixels)], "A") == pytest.approx(tuple(expected))
+
+
+def test_a_channel_that_nobody_has():
+    assert percentile_limits([fov(A=RAMP)], "B") == (0, 1)
+
+
+def test_every_channel_has_settings_and_the_first_eight_are_shown():
+    profile = starter_profile([fov("a", **{f"c{n}": RAMP for n in range(9)}), fov("b", c0=RAMP, late=RAMP)], "auto")
+    assert profile.name == "auto"
+    assert list(profile.channels) == [*(f"c{n}" for n in range(9)), "late"]
+    assert [one.visible for one in profile.channels.values()] == [True] * 8 + [False] * 2
+    assert len({one.color for one in list(profile.channels.values())[:8]}) == 8
+
+
+def test_unreadable_fovs_are_passed_over_unless_all_are():
+    broken = fov("b", broken=True, A=RAMP)
+    assert starter_profile([broken, fov("a", A=RAMP)]).channels["A"].contrast_limits[1] > 900
+    with pytest.raises(TileReadError, match="no FOV can be read, so no profile can be made"):
+        starter_profile([broken])
+    with pytest.raises(TileReadError, match="no FOV can be read"):
+        starter_profile([])
+
+
+def test_one_broken_channel_of_a_fov_is_passed_over():
+    half = fov("a", A=RAMP)
+    half = type(half)("a", {**half.planes, "B": fov("x", broken=True, B=RAMP).planes["B"]})
+    profile = starter_profile([half, fov("b", A=RAMP, B=RAMP)])
+    assert profile.channels["B"].contrast_limits == pytest.approx(profile.channels["A"].contrast_limits)
