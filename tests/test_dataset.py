@@ -39,6 +39,7 @@ from napari_slicemap.errors import (
 )
 from napari_slicemap.images.region import Window
 from napari_slicemap.project import Places, Project, find_project, write_project
+from napari_slicemap.sample import make_sample
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -492,3 +493,21 @@ def test_places_of_a_file_are_beside_it(tmp_path: Path) -> None:
     places = Places(project, home)
     assert (places.data, places.data_folder, file) == (table, tmp_path, None)
     assert places.written("rois") == tmp_path / "rois.csv"
+
+
+@pytest.mark.parametrize(
+    ("slice_id", "used"),
+    [
+        pytest.param("09", False, id="as in the table"),
+        pytest.param("9", False, id="by number"),
+        pytest.param("009", False, id="padded more"),
+        pytest.param("10", True, id="another slice"),
+        pytest.param("slide-9", True, id="text that only holds the number"),
+    ],
+)
+def test_a_slice_is_looked_up_in_the_table_by_number(tmp_path, slice_id, used):
+    folder = make_sample(tmp_path / "sample")
+    (folder / "slice_config.csv").write_text("slice_id,use\n09,false\n")
+    dataset = open_dataset(folder)
+    assert dataset.is_used(slice_id) is used
+    assert bool(dataset.why_excluded(slice_id)) is not used

@@ -132,17 +132,27 @@ class Dataset:
     def slice_ids(self) -> list[str]:
         """Ids of the slices: those of the table, then those that only maps have."""
         listed = list(self.slices) if self.slices is not None else []
-        return list(dict.fromkeys(listed + [one.slice_id for one in self.maps.values()]))
+        return list(dict.fromkeys(listed + [self._table_id(one.slice_id) for one in self.maps.values()]))
 
     def is_used(self, slice_id: str) -> bool:
         """Say whether a slice is to be used; one that is not in the table is."""
-        row = (self.slices or {}).get(slice_id)
+        row = self._slice_row(slice_id)
         return row is None or slice_config.is_used(row)
 
     def why_excluded(self, slice_id: str) -> str:
         """Say why a slice is not to be used, or ``""``."""
-        row = (self.slices or {}).get(slice_id)
+        row = self._slice_row(slice_id)
         return "" if row is None or slice_config.is_used(row) else slice_config.why_excluded(row)
+
+    def _slice_row(self, slice_id: str) -> Mapping[str, Any] | None:
+        return None if self.slices is None else self.slices.get(self._table_id(slice_id))
+
+    def _table_id(self, slice_id: str) -> str:
+        """Give the id that the slice table has for a slice: "9" is its "09"; a slice that it lacks keeps its own."""
+        if self.slices is None or slice_id in self.slices or not slice_id.isdecimal():
+            return slice_id
+        number = slice_config.id_key(slice_id)[:2]
+        return next((one for one in self.slices if slice_config.id_key(one)[:2] == number), slice_id)
 
     def map_of(self, fov: str) -> VirtualMap | None:
         """Give the first map that a FOV lies on."""

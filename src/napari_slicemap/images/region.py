@@ -94,7 +94,6 @@ class Window(NamedTuple):
 
     def __and__(self, other: Window) -> Window:
         """Give what both windows share; it may be empty."""
-        """Give what both windows share; it may be empty."""
         return Window(max(self.x0, other.x0), min(self.x1, other.x1), max(self.y0, other.y0), min(self.y1, other.y1))
 
     def shifted(self, dx: int, dy: int) -> Window:

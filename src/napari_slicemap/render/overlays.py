@@ -212,8 +212,14 @@ def draw_shapes(image: NDArray[np.uint8], overlay: RoiOverlay, grid: Grid, cells
     canvas = Image.new("1", (image.shape[1], image.shape[0]))
     pen = ImageDraw.Draw(canvas)
     for shape in overlay.shapes:
+        # a region is half-open: a box up to x = 20 has its last pixel, and so its line, at 19
+        right, low = math.ceil(max(x for x, _ in shape)) - 1, math.ceil(max(y for _, y in shape)) - 1
         points = [
-            (int((x - grid.x0) // grid.step) - cells.x0, int((y - grid.y0) // grid.step) - cells.y0) for x, y in shape
+            (
+                (min(math.floor(x), right) - grid.x0) // grid.step - cells.x0,
+                (min(math.floor(y), low) - grid.y0) // grid.step - cells.y0,
+            )
+            for x, y in shape
         ]
         ends = points + points[:1] if overlay.closed else points
         pen.line(ends, fill=1, width=output_thickness(overlay.thickness_px, grid.step))

@@ -160,7 +160,10 @@ def profiles_from_marker_sets(state: Mapping[str, object], where: Path) -> Profi
         at = f"{where}: marker set {name}"
         one = _object(one, at)
         settings = _object(one.get("channel_settings"), f"{at}: channel_settings")
-        chosen = [channel for channel in one.get("selected_channels") or settings if channel in settings]
+        selected = one.get("selected_channels") or list(settings)
+        if not isinstance(selected, list):
+            raise FileFormatError(f"{at}: selected_channels is {selected!r}, expected a list of channels")
+        chosen = [channel for channel in selected if channel in settings]
         if chosen:
             book[name] = {"channels": {c: _marker(_object(settings[c], f"{at}: {c}")) for c in chosen}}
     return ProfileBook.from_data({"profiles": book, "default": next(iter(book), "")}, where)
