@@ -206,7 +206,17 @@ def test_a_shape_is_closed_unless_it_is_a_line():
     opened = one.render_region(None, BLACK, overlays=[RoiOverlay(corners, closed=False)])
     assert closed[4, 4].any()
     assert not opened[4, 4].any()
-    np.testing.assert_array_equal(closed[1, 1:8], opened[1, 1:8])
+    np.testing.assert_array_equal(closed[1, 1:7], opened[1, 1:7])
+
+
+def test_the_line_of_a_box_lies_inside_the_half_open_box():
+    one = make_map([(make_fov("f", {"A": np.zeros((9, 9), np.uint8)}), 0, 0)])
+    box = RoiOverlay([[(2.0, 1.0), (7.0, 1.0), (7.0, 6.0), (2.0, 6.0)]])
+    drawn = one.render_region(None, BLACK, overlays=[box]).any(axis=-1)
+    expected = np.zeros((9, 9), bool)
+    expected[1:6, 2:7] = True
+    expected[2:5, 3:6] = False
+    np.testing.assert_array_equal(drawn, expected)
 
 
 REFUSED = [

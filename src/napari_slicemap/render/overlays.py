@@ -212,15 +212,23 @@ def draw_shapes(image: NDArray[np.uint8], overlay: RoiOverlay, grid: Grid, cells
     canvas = Image.new("1", (image.shape[1], image.shape[0]))
     pen = ImageDraw.Draw(canvas)
     for shape in overlay.shapes:
-        # a region is half-open: a box up to x = 20 has its last pixel, and so its line, at 19
-        right, low = math.ceil(max(x for x, _ in shape)) - 1, math.ceil(max(y for _, y in shape)) - 1
         points = [
-            (
-                (min(math.floor(x), right) - grid.x0) // grid.step - cells.x0,
-                (min(math.floor(y), low) - grid.y0) // grid.step - cells.y0,
-            )
-            for x, y in shape
+            ((x - grid.x0) // grid.step - cells.x0, (y - grid.y0) // grid.step - cells.y0)
+            for x, y in _vertex_pixels(shape, overlay.closed)
         ]
         ends = points + points[:1] if overlay.closed else points
         pen.line(ends, fill=1, width=output_thickness(overlay.thickness_px, grid.step))
     blend(image, np.asarray(canvas), overlay.color, 1.0)
+
+
+def _vertex_pixels(shape: Sequence[tuple[float, float]], closed: bool) -> list[tuple[int, int]]:
+    """Give the pixel of each vertex; the far sides of a closed shape lie inside it.
+
+    A region is half-open: a box up to x = 20 has its last pixel, and so its line, at 19.
+    """
+    last = [math.ceil(max(along)) - 1 if closed else math.inf for along in zip(*shape, strict=True)]
+    first = [math.floor(min(along)) for along in zip(*shape, strict=True)]
+    return [
+        (int(max(min(math.floor(x), last[0]), first[0])), int(max(min(math.floor(y), last[1]), first[1])))
+        for x, y in shape
+    ]
