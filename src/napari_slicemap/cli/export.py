@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from ..export.run import ExportReport, Prepared
     from ..export.runner import ExportResult
 
-_Names = Annotated[list[str] | None, typer.Option(help="", show_default=False)]
-
 
 def _names(what: str) -> Any:
     return typer.Option(help=f"{what} Separate names by commas, or repeat the option; `all` takes all.")

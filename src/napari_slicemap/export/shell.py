@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..errors import PlanError, listing
+from ..render.scale_bar import ScaleBarStyle
 from .plan import ExportPlan, Select
 
 _CHOICE = {"fov": "--fovs", "map": "--maps", "cell": "--cells", "fov-roi": "--rois", "map-roi": "--rois"}
@@ -27,7 +29,13 @@ def shell_command(plan: ExportPlan, dataset_path: Path) -> str:
     -------
     str
         Quoted for a POSIX shell.
+
+    Raises
+    ------
+    PlanError
+        If the plan says what no option does; such a plan is to be saved, and given as ``--plan``.
     """
+    _refuse_unsayable(plan)
     words = ["slicemap", "export", str(dataset_path)]
     chosen: dict[str, list[str]] = {}
     for select in plan.select:
@@ -41,6 +49,21 @@ def shell_command(plan: ExportPlan, dataset_path: Path) -> str:
         words += [option, join(dict.fromkeys(names))]
     words += _plan_options(plan)
     return shlex.join(words)
+
+
+def _refuse_unsayable(plan: ExportPlan) -> None:
+    """Refuse a plan of which a command would leave something out: it would not give the same bytes."""
+    style = ScaleBarStyle(enabled=plan.scale_bar.enabled, length_um=plan.scale_bar.length_um)
+    unsayable = {
+        "t": plan.t != 0,
+        "z": plan.z != 0,
+        "background": plan.background != ExportPlan.model_fields["background"].default,
+        "scale_bar": plan.scale_bar.enabled and plan.scale_bar != style,
+        "clip (it differs between choices)": len({s.clip for s in plan.select if s.kind.endswith("roi")}) > 1,
+        "size_px (it differs between choices)": len({s.size_px for s in plan.select if s.kind == "cell"}) > 1,
+    }
+    if said := [name for name, there in unsayable.items() if there]:
+        raise PlanError([f"the shell has no option for {listing(said)} of this plan; save the plan and use --plan"])
 
 
 def join(names: Iterable[str]) -> str:

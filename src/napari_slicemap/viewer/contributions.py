@@ -11,7 +11,7 @@ import napari
 from ..dataset import open_dataset
 from ..errors import SlicemapError
 from ..images.readers import find_reader
-from ..project import find_project
+from ..project import Places, find_project
 from ..render.starter import starter_profile
 from ..sample import cached_sample
 from .launch import PLUGIN
@@ -42,7 +42,7 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
     try:
         project, home, file = find_project(path)
         if file is None:
-            find_reader((home / project.data).resolve(), project.layout)
+            find_reader(Places(project, home).data, project.layout)
     except (SlicemapError, OSError):
         # a project file that is wrong is ours, and is to say so when it is opened
         return read_acquisition if Path(path).name == "slicemap.toml" else None

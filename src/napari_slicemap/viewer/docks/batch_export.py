@@ -63,15 +63,15 @@ class BatchExportDock(QWidget):
         self._cancelled = threading.Event()
         self._worker: FunctionWorker | None = None
         self._report: ExportReport | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_CHECK_AFTER_MS)
+        self._timer.timeout.connect(self.check)
         self._pickers = {key: ItemPicker(title) for key, title in _KINDS}
         layout = QVBoxLayout(self)
         layout.addWidget(self._what())
         layout.addWidget(self._how())
         layout.addWidget(self._run_box())
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_CHECK_AFTER_MS)
-        self._timer.timeout.connect(self.check)
         self._advanced.connect(self._on_advance)
         self._session.opened.connect(self._fill)
         self._session.rois_changed.connect(self._fill_items)
@@ -257,8 +257,7 @@ class BatchExportDock(QWidget):
 
     # --- check ------------------------------------------------------------------------------------------------
     def _changed(self, *_: object) -> None:
-        if hasattr(self, "_timer"):
-            self._timer.start()
+        self._timer.start()
 
     def check(self) -> None:
         """Say what would be written, or what is in the way of it."""

@@ -71,10 +71,6 @@ class ItemPicker(QWidget):
         self._list.blockSignals(False)
         self.changed.emit()
 
-    def count(self) -> int:
-        """Give the number of items."""
-        return self._list.count()
-
     def _items(self) -> list[QListWidgetItem]:
         return [self._list.item(row) for row in range(self._list.count())]
 
