@@ -6,7 +6,7 @@ DEMO := demo-output
 # Software OpenGL draws the same everywhere, and machines without a graphics card have no other
 export LIBGL_ALWAYS_SOFTWARE = 1
 
-.PHONY: demo test proof lint pictures sample-data clean
+.PHONY: demo test proof bench lint pictures sample-data clean
 
 .venv/.core: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -35,6 +35,10 @@ test: .venv/.dev
 proof: .venv/.dev
 	scripts/system-packages
 	HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest --timeout 1800 -m "slow or not slow" $(PYTEST_ARGS)
+
+# what the docs promise of speed and memory, each beside its reference; needs 10 GB in build/bench
+bench: .venv/.dev
+	$(BIN)/python benchmarks/bench.py $(BENCH_ARGS)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -28,6 +28,63 @@ def write_tiff(path: Path, data: np.ndarray, **options: Any) -> Path:
     return path
 
 
+def write_npy(path: Path, data: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, data)
+    return path
+
+
+def write_hdf5(path: Path, datasets: Mapping[str, np.ndarray], *, element_size_um: Any = None, **options: Any) -> Path:
+    import h5py
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        for name, data in datasets.items():
+            made = file.create_dataset(name, data=data, **options)
+            if element_size_um is not None:
+                made.attrs["element_size_um"] = element_size_um
+    return path
+
+
+def write_zarr(path: Path, data: np.ndarray, **options: Any) -> Path:
+    """An array by zarr-python, in chunks of 16 × 16 px unless said otherwise."""
+    import zarr
+
+    said = {"chunks": (*(1,) * (data.ndim - 2), 16, 16), "dtype": data.dtype, "shape": data.shape, **options}
+    zarr.create_array(path, **said)[:] = data
+    return path
+
+
+def write_ome_zarr(
+    path: Path,
+    data: np.ndarray,
+    *,
+    axes: str = "cyx",
+    channels: Sequence[str] = (),
+    pixel_size: Sequence[float] = (1.0, 1.0),
+    unit: str = "micrometer",
+    version: int = 3,
+    **options: Any,
+) -> Path:
+    """An OME-Zarr image, 0.5 (Zarr v3) or 0.4 (Zarr v2), whose pixels are ``(height, width)`` of `unit`."""
+    import zarr
+
+    kinds = {"t": "time", "c": "channel"}
+    space = {"unit": unit} if unit else {}
+    said = [
+        {"name": axis, "type": kinds[axis]} if axis in kinds else {"name": axis, "type": "space", **space}
+        for axis in axes
+    ]
+    scale = [dict(zip("yx", pixel_size, strict=True)).get(axis, 1.0) for axis in axes]
+    dataset = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+    ome: dict[str, Any] = {"multiscales": [{"axes": said, "datasets": [dataset]}]}
+    if channels:
+        ome["omero"] = {"channels": [{"label": name} for name in channels]}
+    zarr.create_group(path, zarr_format=version, attributes={"ome": ome} if version == 3 else ome)
+    write_zarr(path / "0", data, zarr_format=version, **options)
+    return path
+
+
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as stream:

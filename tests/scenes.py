@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,16 +44,24 @@ class ArrayPlane:
     def dtype(self) -> np.dtype[Any]:
         return self.array.dtype
 
-    def read(self, t: int, z: int, window: Any) -> np.ndarray:
+    @property
+    def chunk_shape(self) -> tuple[int, int]:
+        return 5, 7
+
+    @property
+    def key(self) -> Hashable:
+        return id(self.array)
+
+    def read_chunk(self, t: int, z: int, row: int, column: int) -> np.ndarray:
         plane = self.array.reshape(self.shape)[t, z]
-        return plane[window.y0 : window.y1, window.x0 : window.x1]
+        return plane[row * 5 : row * 5 + 5, column * 7 : column * 7 + 7].copy()
 
 
 @dataclass(frozen=True)
 class BrokenPlane(ArrayPlane):
     """A plane whose file has gone bad."""
 
-    def read(self, t: int, z: int, window: Any) -> np.ndarray:
+    def read_chunk(self, t: int, z: int, row: int, column: int) -> np.ndarray:
         raise TileReadError(f"{self.path}: cannot be read")
 
 

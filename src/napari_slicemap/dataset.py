@@ -15,15 +15,16 @@ import pydantic
 from .errors import FileFormatError, PlanError, UnknownNameError
 from .files import explain, read_json
 from .images.acquisition import Acquisition, StageY, TilePosition
+from .images.cache import ChunkCache
 from .images.cells import read_cells
 from .images.fov import SAME_PIXEL_SIZE, Fov
 from .images.readers import find_reader
 from .maps.descriptor import read_descriptors
 from .maps.placement import place
 from .project import PROJECT_FILE, Places, Project, find_project, write_project
-from .render.cache import PlaneCache
 from .render.profile import ProfileBook, profiles_from_marker_sets
 from .render.starter import starter_profile
+from .render.stored import StoredLevels
 from .render.virtual_map import VirtualMap
 from .rois.table import RoiTable
 from .rois.ueler import read_roi_manager
@@ -80,7 +81,7 @@ class Dataset:
         self.project = places.project
         self.layout, self.why = acquisition.layout, why
         self.problems: list[str] = [*places.absent(), *acquisition.problems]
-        self.cache = PlaneCache()
+        self.cache = ChunkCache()
         self._acquisition = acquisition
         positions = self._positions()
         self.fovs: Named[Fov] = Named("FOV", _with_stated_sizes(acquisition.fovs, positions))
@@ -190,7 +191,11 @@ class Dataset:
         placement = place(
             map_id, tiles, self.fovs, stage_y=self.stage_y, slice_id=slice_id, pixel_size_um=pixel_size_um
         )
-        return VirtualMap(placement, self.cache)
+        stored = None
+        if pixel_size_um is None:  # levels are kept of the map's own grid only
+            folder = self.places.written("cache") / "levels"
+            stored = StoredLevels(folder, placement, self.project.overlap, self.cache)
+        return VirtualMap(placement, self.cache, stored)
 
     def map_at(self, map_id: str, pixel_size_um: float) -> VirtualMap:
         """Give a map on a grid of another pixel size (µm), so that maps can be shown side by side.

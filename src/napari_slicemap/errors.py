@@ -79,6 +79,10 @@ class PlanError(SlicemapError, ValueError):
         return "; ".join(self.faults)
 
 
+class CancelledError(SlicemapError, RuntimeError):
+    """Somebody stopped what was being done; nothing of it was kept."""
+
+
 def listing(names: Iterable[str], limit: int = 12) -> str:
     """Join names for a message, the first `limit` of them.
 

@@ -547,6 +547,34 @@ def test_too_little_room(dataset, plan, out, monkeypatch):
     assert not out.exists()
 
 
+@pytest.mark.parametrize(("format_", "writer"), [("png", "png.PngWriter"), ("tif", "tiff.TiffWriter")])
+def test_a_picture_that_the_format_cannot_hold(dataset, plan, out, monkeypatch, format_, writer):
+    monkeypatch.setattr(f"napari_slicemap.export.writers.{writer}.largest_side", MAP_WIDTH - 1)
+    message = f"map_7: 76 × 32 px is more than {format_} holds .75 px a side.; choose a larger downsample"
+    with pytest.raises(PlanError, match=message) as caught:
+        run_export(plan(MAP, FOVS, format=format_), dataset)
+    assert len(caught.value.faults) == 1
+    assert not out.exists()
+    done(run_export(plan(MAP, FOVS, format=format_, downsample=2), dataset))
+
+
+def test_a_region_beyond_all_formats(own, plan, out):
+    write_rois(own / "rois.csv", [("x", "x", "", "7", "rectangle", (0, 2**31, 0, 10), "", "")])
+    with pytest.raises(PlanError, match=r"map_7_roi_x: 2147483648 × 10 px is more than png holds"):
+        run_export(plan({"kind": "map-roi", "all": True}), open_dataset(own))
+    assert not out.exists()
+
+
+def test_a_tile_that_fails_while_the_picture_is_written_leaves_no_file(own, plan, out, monkeypatch):
+    monkeypatch.setattr("napari_slicemap.export.writers.png_encoder._STRIP_BYTES", 1)
+    monkeypatch.setattr("napari_slicemap.render.picture._BAND_PIXELS", 1)
+    (own / "b" / "DAPI.tif").write_bytes((own / "b" / "DAPI.tif").read_bytes()[:-600])  # only its last rows are lost
+    (result,) = run_export(plan(MAP), open_dataset(own)).results
+    assert not result.ok
+    assert "FOV b" in result.error
+    assert names(out) == ["export.log", "export_results.csv"]
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_to(dataset, plan, tmp_path):
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
@@ -578,10 +606,12 @@ def test_a_prepared_plan_can_be_sent_to_another_process(dataset, plan):
 
 def test_small_bands_change_no_byte(folder, plan, out, tmp_path, monkeypatch):
     chosen = [MAP, {"kind": "map-roi", "all": True}]
-    how = {"overlays": {"masks": ["cell"], "rois": True}, "downsample": 3}
+    how = {"overlays": {"masks": ["cell"], "rois": True}, "downsample": 3, "scale_bar": {"enabled": True}}
+    monkeypatch.setattr("napari_slicemap.export.writers.png_encoder._STRIP_BYTES", 1)  # a strip for each row
     done(run_export(plan(*chosen, **how), open_dataset(folder)))
-    monkeypatch.setattr("napari_slicemap.render.scene._BAND_PIXELS", 1)
+    monkeypatch.setattr("napari_slicemap.render.picture._BAND_PIXELS", 1)
     done(run_export(plan(*chosen, **how, output_folder=str(tmp_path / "again")), open_dataset(folder)))
+    assert len(bytes_of(out)) == 4
     assert bytes_of(tmp_path / "again") == bytes_of(out)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -100,19 +101,38 @@ def test_resample_is_the_mean_of_the_area_covered(height: int, width: int, ratio
     plane = np.random.default_rng(seed).integers(0, 1000, (height, width)).astype(np.uint16)
     # whole new pixels within the old ones; the ragged last one is tested below
     shape = (max(1, math.floor(height / ratio)), max(1, math.floor(width / ratio)))
-    np.testing.assert_allclose(resample(plane[None], ratio, shape)[0], slow_resample(plane, ratio, shape), rtol=1e-5)
+    made = resample(reading(plane[None]), (width, height), ratio, Window(0, shape[1], 0, shape[0]))
+    np.testing.assert_allclose(made[0], slow_resample(plane, ratio, shape), rtol=1e-5)
+
+
+def reading(stack: np.ndarray) -> Callable[[Window], np.ndarray]:
+    return lambda window: stack[..., *window.slices_in(Window(0, 0, 0, 0))]
+
+
+@given(st.integers(1, 30), st.floats(0.34, 3.0), st.data())
+def test_a_resampled_pixel_is_the_same_in_any_window(size: int, ratio: float, data: st.DataObject) -> None:
+    stack = np.random.default_rng(size).random((2, size, size))
+    wide = max(1, round(size / ratio))
+    whole = resample(reading(stack), (size, size), ratio, Window(0, wide, 0, wide))
+    labels = resample_nearest(reading(stack[0]), (size, size), ratio, Window(0, wide, 0, wide))
+    x, y = data.draw(st.integers(0, wide - 1)), data.draw(st.integers(0, wide - 1))
+    part = Window(x, data.draw(st.integers(x + 1, wide)), y, data.draw(st.integers(y + 1, wide)))
+    at = part.slices_in(Window(0, 0, 0, 0))
+    np.testing.assert_array_equal(resample(reading(stack), (size, size), ratio, part), whole[:, *at])
+    np.testing.assert_array_equal(resample_nearest(reading(stack[0]), (size, size), ratio, part), labels[at])
 
 
 @given(st.integers(1, 9), st.floats(0.3, 3.5))
 def test_resample_keeps_a_flat_image_flat(size: int, ratio: float) -> None:
-    shape = (max(1, round(size / ratio)),) * 2  # the size that placement asks for, which may reach past the edge
-    np.testing.assert_allclose(resample(np.full((1, size, size), 7.0), ratio, shape), 7.0, rtol=1e-6)
+    wide = max(1, round(size / ratio))  # the size that placement asks for, which may reach past the edge
+    made = resample(reading(np.full((1, size, size), 7.0)), (size, size), ratio, Window(0, wide, 0, wide))
+    np.testing.assert_allclose(made, 7.0, rtol=1e-6)
 
 
 def test_resample_by_two_is_the_area_mean() -> None:
     stack = np.random.default_rng(0).random((2, 8, 6))
     means, _ = area_mean(stack, Window(0, 6, 0, 8), Grid(2))
-    np.testing.assert_allclose(resample(stack, 2.0, (4, 3)), means, rtol=1e-6)
+    np.testing.assert_allclose(resample(reading(stack), (6, 8), 2.0, Window(0, 3, 0, 4)), means, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +145,6 @@ def test_resample_by_two_is_the_area_mean() -> None:
 )
 def test_labels_are_never_mixed(ratio: float, expected: list[int]) -> None:
     labels = np.array([[1, 2, 3]], np.uint16)
-    made = resample_nearest(labels, ratio, (1, len(expected)))
+    made = resample_nearest(reading(labels), (3, 1), ratio, Window(0, len(expected), 0, 1))
     assert made.dtype == np.uint16
     assert made[0].tolist() == expected

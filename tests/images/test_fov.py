@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from builders import pixels, write_csv, write_tiff
 from napari_slicemap.errors import FileFormatError, RegionError, TileReadError, UnknownNameError
 from napari_slicemap.images.area import area_mean
-from napari_slicemap.images.fov import Annotation, Fov, TiffPlane
+from napari_slicemap.images.fov import Annotation, Fov
+from napari_slicemap.images.image import ImagePlane
 from napari_slicemap.images.region import Grid, Region, Window
 from napari_slicemap.images.tiff import TiffImage
 
@@ -25,13 +26,13 @@ def stack_fov(folder: Path, **changes: Any) -> Fov:
     path = folder / "stack.tif"
     if not path.exists():
         write_tiff(path, STACK, ome=True, metadata={"axes": "TCZYX"})
-    planes = {name: TiffPlane(TiffImage(path), n, 3) for n, name in enumerate(("DAPI", "Beta-tubulin", "CD3"))}
+    planes = {name: ImagePlane(TiffImage(path), n, 3) for n, name in enumerate(("DAPI", "Beta-tubulin", "CD3"))}
     return Fov("a1", planes, **changes)
 
 
 def plane_fov(folder: Path, *arrays: np.ndarray, **changes: Any) -> Fov:
     files = [write_tiff(folder / f"c{n}.tif", array) for n, array in enumerate(arrays)]
-    return Fov("a1", {file.stem: TiffPlane(TiffImage(file)) for file in files}, **changes)
+    return Fov("a1", {file.stem: ImagePlane(TiffImage(file)) for file in files}, **changes)
 
 
 def test_what_a_fov_says_of_itself(tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_a_region_is_a_crop_of_the_whole(
 
 # --- lazy, and held to what was said -------------------------------------------------------------------------
 def test_nothing_is_opened_to_know_what_is_stated(tmp_path: Path) -> None:
-    fov = Fov("a", {"c": TiffPlane(TiffImage(tmp_path / "gone.tif"))}, stated_pixel_size_um=0.5, size_hint=(24, 20))
+    fov = Fov("a", {"c": ImagePlane(TiffImage(tmp_path / "gone.tif"))}, stated_pixel_size_um=0.5, size_hint=(24, 20))
     assert (fov.pixel_size_um, fov.size_px, fov.bounds) == (0.5, (24, 20), Window(0, 24, 0, 20))
     with pytest.raises(TileReadError, match=r"^FOV a: .*gone\.tif: there is no such file"):
         fov.read()
@@ -129,7 +130,7 @@ def test_where_the_pixel_size_comes_from(
 ) -> None:
     said = {"axes": "YX", **({"PhysicalSizeX": float(image)} if image else {})}
     path = write_tiff(tmp_path / "a.tif", pixels(0), ome=True, metadata=said)
-    fov = Fov("a", {"c": TiffPlane(TiffImage(path))}, stated_pixel_size_um=stated, fallback_pixel_size_um=fallback)
+    fov = Fov("a", {"c": ImagePlane(TiffImage(path))}, stated_pixel_size_um=stated, fallback_pixel_size_um=fallback)
     assert fov.pixel_size_um == (None if expected is None else pytest.approx(expected))
 
 
@@ -154,7 +155,7 @@ def test_a_fov_is_named_once(tmp_path: Path) -> None:
 
 def test_a_pixel_size_taken_from_another_tile_is_held_against_the_own(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "a.tif", pixels(0), ome=True, metadata={"axes": "YX", "PhysicalSizeX": 0.5})
-    plane = TiffPlane(TiffImage(path))
+    plane = ImagePlane(TiffImage(path))
     Fov("a", {"c": plane}, stated_pixel_size_um=0.5 * (1 + 1e-7), like="t1.tif").read()
     Fov("a", {"c": plane}, stated_pixel_size_um=0.4).read()  # a table may know better than the image
     with pytest.raises(
@@ -180,7 +181,7 @@ def test_channels_that_would_be_lost_or_mixed_up(
 ) -> None:
     path = write_tiff(tmp_path / "a.tif", pixels(0, shape), photometric="rgb" if len(shape) == 3 else None)
     with pytest.raises(TileReadError, match=rf"FOV a: .*a\.tif: {message}"):
-        Fov("a", {"c": TiffPlane(TiffImage(path), 0, expected)}).read()
+        Fov("a", {"c": ImagePlane(TiffImage(path), 0, expected)}).read()
 
 
 def test_a_fov_needs_a_channel() -> None:
@@ -202,7 +203,7 @@ def test_a_fov_survives_pickling(tmp_path: Path) -> None:
 
 # --- labels --------------------------------------------------------------------------------------------------
 def labelled(folder: Path, labels: np.ndarray) -> Fov:
-    mask = TiffPlane(TiffImage(write_tiff(folder / "m" / "a1_cell.tif", labels)))
+    mask = ImagePlane(TiffImage(write_tiff(folder / "m" / "a1_cell.tif", labels)))
     return plane_fov(folder, pixels(0), masks={"cell": mask}, annotations={"zone": Annotation(mask)})
 
 
@@ -223,7 +224,7 @@ def test_labels_of_a_window(tmp_path: Path) -> None:
 )
 def test_bad_labels(tmp_path: Path, labels: np.ndarray, message: str) -> None:
     photometric = {"photometric": "rgb"} if labels.ndim == 3 else {}
-    mask = TiffPlane(TiffImage(write_tiff(tmp_path / "m.tif", labels, **photometric)))
+    mask = ImagePlane(TiffImage(write_tiff(tmp_path / "m.tif", labels, **photometric)))
     with pytest.raises(TileReadError, match=rf"FOV a1: .*m\.tif.*{message}"):
         plane_fov(tmp_path, pixels(0), masks={"m": mask}).read_labels("mask", "m", Window(0, 24, 0, 20))
 
@@ -235,7 +236,7 @@ def test_labels_that_do_not_exist(tmp_path: Path, kind: Any) -> None:
 
 
 def test_annotation_colours(tmp_path: Path) -> None:
-    plane = TiffPlane(TiffImage(tmp_path / "a1_zone.tif"))
+    plane = ImagePlane(TiffImage(tmp_path / "a1_zone.tif"))
     table = write_csv(tmp_path / "a1_zone.csv", ("label", "name", "color"), [(1, "T", "#ff0000"), (2, "B", "blue")])
     assert Annotation(plane, table).colors() == {1: "#ff0000", 2: "blue"}
     assert Annotation(plane).colors() == {}
@@ -253,4 +254,4 @@ def test_annotation_colours(tmp_path: Path) -> None:
 def test_bad_annotation_tables(tmp_path: Path, rows: list[Any], message: str) -> None:
     table = write_csv(tmp_path / "z.csv", ("label", "name", "color"), rows)
     with pytest.raises(FileFormatError, match=rf"z\.csv, {message}"):
-        Annotation(TiffPlane(TiffImage(tmp_path / "z.tif")), table).colors()
+        Annotation(ImagePlane(TiffImage(tmp_path / "z.tif")), table).colors()

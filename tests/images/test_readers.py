@@ -14,7 +14,18 @@ import numpy as np
 import pytest
 import tifffile
 
-from builders import CHANNELS, fov_folders, pixels, steinbock, tile_table, write_csv, write_tiff
+from builders import (
+    CHANNELS,
+    fov_folders,
+    pixels,
+    steinbock,
+    tile_table,
+    write_csv,
+    write_hdf5,
+    write_npy,
+    write_ome_zarr,
+    write_tiff,
+)
 from napari_slicemap.errors import DatasetNotFoundError, FileFormatError, SlicemapError, TileReadError, UnknownNameError
 from napari_slicemap.images.acquisition import Acquisition, CellColumns, ReadOptions
 from napari_slicemap.images.readers import Reader, find_reader, readers
@@ -389,6 +400,22 @@ class TestTileTable(ReaderContract):
         header = "path,map_id,fov,channel,page,x_px,y_px"
         made = self.read_rows(tmp_path, header, "a.tif,m,f,A,2,0,0", "a.tif,m,f,B,0,0,0")
         np.testing.assert_array_equal(made.fovs["f"].read(), stack[[2, 0]])
+
+    def test_tiles_of_other_formats(self, tmp_path: Path) -> None:
+        write_ome_zarr(tmp_path / "z1.ome.zarr", pixels(1, (1, 20, 24)), pixel_size=(0.5, 0.5))
+        write_npy(tmp_path / "n1.npy", pixels(2))
+        write_hdf5(tmp_path / "h.h5", {"one": pixels(3), "two": pixels(4)})
+        write_tiff(tmp_path / "t1.tif", pixels(5))
+        names = {"z1.ome.zarr": "z1", "n1.npy": "n1", "h.h5/one": "h_one", "h.h5/two": "h_two", "t1.tif": "t1"}
+        rows = [f"{name},m,{n},0,0.5" for n, name in enumerate(names)]
+        made = self.read_rows(tmp_path, "path,map_id,x_px,y_px,pixel_size_um", *rows)
+        assert list(made.fovs) == list(names.values())
+        for seed, fov in enumerate(made.fovs.values(), 1):
+            np.testing.assert_array_equal(fov.read()[0], pixels(seed))
+
+    def test_a_page_of_a_file_that_has_none(self, tmp_path: Path) -> None:
+        with pytest.raises(FileFormatError, match=r"tiles\.csv, line 2: .*n1\.npy: series and page are of TIFF files"):
+            self.read_rows(tmp_path, "path,map_id,page,x_px,y_px", "n1.npy,m,1,0,0")
 
     def test_the_same_file_name_in_two_slices(self, tmp_path: Path) -> None:
         for n, folder in enumerate("pq"):

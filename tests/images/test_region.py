@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from napari_slicemap.errors import RegionError
-from napari_slicemap.images.region import Grid, Region, Window, bands, inside
+from napari_slicemap.images.region import Grid, Region, Window, blocks, inside
 
 whole = st.integers(-60, 60)
 sizes = st.integers(1, 50)
@@ -114,11 +114,12 @@ def test_a_grid_step_below_one_is_refused(step: int) -> None:
         Grid(step)
 
 
-@given(windows(), st.integers(-1, 20))
-def test_bands_cover_each_row_once(cells: Window, rows: int) -> None:
-    cut = list(bands(cells, rows))
-    assert [row for band in cut for row in range(band.y0, band.y1)] == list(range(cells.y0, cells.y1))
-    assert all(band.y1 - band.y0 <= max(1, rows) and (band.x0, band.x1) == (cells.x0, cells.x1) for band in cut)
+@given(windows(), st.integers(1, 20))
+def test_blocks_cover_each_pixel_once_and_start_alike(cells: Window, side: int) -> None:
+    cut = list(blocks(cells, side))
+    assert sorted(pixel for block in cut for pixel in pixels_of(block)) == sorted(pixels_of(cells))
+    assert all(block.x0 // side == (block.x1 - 1) // side for block in cut), "none crosses a multiple of the side"
+    assert all(block.y0 // side == (block.y1 - 1) // side for block in cut)
 
 
 @pytest.mark.parametrize(

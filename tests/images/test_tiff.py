@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ from hypothesis import strategies as st
 
 from builders import pixels, write_tiff
 from napari_slicemap.errors import TileReadError
+from napari_slicemap.images.image import ImagePlane, read_bytes
+from napari_slicemap.images.plane import read_window
 from napari_slicemap.images.region import Window
 from napari_slicemap.images.tiff import TiffImage
 
@@ -24,14 +28,18 @@ def read_all(image: TiffImage) -> np.ndarray:
     """``(T, C, Z, Y, X)``, plane by plane."""
     t, c, z, y, x = image.info.shape
     whole = Window(0, x, 0, y)
-    planes = [image.read(k, i, j, whole) for i in range(t) for k in range(c) for j in range(z)]
+    planes = [read(image, k, i, j, whole) for i in range(t) for k in range(c) for j in range(z)]
     return np.array(planes).reshape(image.info.shape)
+
+
+def read(image: TiffImage, channel: int, t: int, z: int, window: Window) -> np.ndarray:
+    return read_window(ImagePlane(image, channel), t, z, window)
 
 
 def by_tifffile(path: Path, axes: str) -> np.ndarray:
     """The same by ``tifffile.imread``, brought to ``(T, C, Z, Y, X)`` by naming each of its axes."""
     data = tifffile.imread(path)
-    order = sorted(range(len(axes)), key=lambda n: "TCSQIZYX".index(axes[n]))
+    order = sorted(range(len(axes)), key=lambda n: "TCZYX".index("C" if axes[n] in "SQI" else axes[n]))
     data = data.transpose(order)
     sizes = dict.fromkeys("TCZYX", 1)
     for axis, size in zip((axes[n] for n in order), data.shape, strict=True):
@@ -71,6 +79,54 @@ FILES = [
     pytest.param((40, 70), {"compression": "zstd", "tile": (32, 32)}, "YX", (1, 1, 1, 40, 70), id="zstd tiles"),
     pytest.param((20, 24), {"byteorder": ">"}, "YX", (1, 1, 1, 20, 24), id="big-endian"),
     pytest.param((20, 24), {"bigtiff": True}, "YX", (1, 1, 1, 20, 24), id="BigTIFF"),
+    pytest.param((40, 70, 3), {"photometric": "rgb", "tile": (16, 32)}, "YXS", (1, 3, 1, 40, 70), id="RGB tiles"),
+    pytest.param(
+        (40, 70, 3),
+        {"photometric": "rgb", "rowsperstrip": 9, "compression": "lzw"},
+        "YXS",
+        (1, 3, 1, 40, 70),
+        id="RGB LZW",
+    ),
+    pytest.param(
+        (3, 40, 70),
+        {"photometric": "rgb", "planarconfig": "separate", "tile": (16, 32), "compression": "zlib"},
+        "SYX",
+        (1, 3, 1, 40, 70),
+        id="planar RGB tiles",
+    ),
+    pytest.param(
+        (3, 40, 70),
+        {"photometric": "rgb", "planarconfig": "separate", "rowsperstrip": 9, "compression": "zlib"},
+        "SYX",
+        (1, 3, 1, 40, 70),
+        id="planar RGB strips",
+    ),
+    pytest.param((4, 40, 70), {"tile": (2, 16, 32), **grey}, "ZYX", (1, 1, 4, 40, 70), id="tiles of several z"),
+    pytest.param(
+        (5, 40, 70),
+        {"imagej": True, "byteorder": "<", "metadata": {"axes": "ZYX"}},
+        "ZYX",
+        (1, 1, 5, 40, 70),
+        id="ImageJ, little-endian",
+    ),
+    pytest.param(
+        (5, 40, 70),
+        {"metadata": {"truncate": True, "axes": "TYX"}, **grey},
+        "TYX",
+        (5, 1, 1, 40, 70),
+        id="one page for all",
+    ),
+    pytest.param((2, 40, 70, 3), {"photometric": "rgb"}, "QYXS", (1, 6, 1, 40, 70), id="a stack of RGB"),
+    pytest.param((40, 70), {"byteorder": ">", "compression": "zstd"}, "YX", (1, 1, 1, 40, 70), id="big-endian zstd"),
+    pytest.param(
+        (40, 70),
+        {"byteorder": ">", "predictor": True, "compression": "zstd"},
+        "YX",
+        (1, 1, 1, 40, 70),
+        id="with predictor",
+    ),
+    pytest.param((130, 24), {"metadata": None, "rowsperstrip": 1}, "YX", (1, 1, 1, 130, 24), id="strips of one row"),
+    pytest.param((70, 3, 40, 48), {"compression": "zlib", **grey}, "QQYX", (1, 210, 1, 40, 48), id="210 pages"),
 ]
 
 
@@ -84,6 +140,201 @@ def test_every_plane_is_tifffiles(
     np.testing.assert_array_equal(made, by_tifffile(image.path, axes))
     assert made.dtype == image.info.dtype == np.uint16
     assert made.dtype.isnative
+
+
+def test_a_stack_of_imagej_that_says_only_where_it_begins(tmp_path: Path) -> None:
+    """As ImageJ writes stacks above 4 GB: a single page, and all planes behind it."""
+    data = pixels(3, (6, 20, 24))
+    path = write_tiff(tmp_path / "a.tif", data, imagej=True, metadata={"axes": "ZYX"})
+    with tifffile.TiffFile(path, mode="r+b") as tif:
+        second, next_page = tif.pages[1].offset, tif.pages[0].offset
+        tif.filehandle.seek(next_page)
+        tags = int.from_bytes(tif.filehandle.read(2), "big" if tif.byteorder == ">" else "little")
+        tif.filehandle.seek(next_page + 2 + 12 * tags)
+        tif.filehandle.write(b"\0" * 4)
+        assert second
+    image = TiffImage(path)
+    assert image.info.shape == (1, 1, 6, 20, 24)
+    np.testing.assert_array_equal(read_all(image)[0, 0], data)
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "chunk_shape"),
+    [
+        pytest.param((600, 700), {}, (374, 700), id="uncompressed: rows"),
+        pytest.param((600, 700, 3), {"photometric": "rgb"}, (124, 700), id="uncompressed RGB: rows"),
+        pytest.param((600, 700), {"tile": (256, 256)}, (256, 256), id="tiles"),
+        pytest.param((600, 700), {"tile": (256, 256), "compression": "zstd"}, (256, 256), id="compressed tiles"),
+        pytest.param((600, 700), {"tile": (64, 128)}, (256, 256), id="small tiles in groups"),
+        pytest.param((200, 220), {"tile": (256, 256)}, (200, 220), id="a tile larger than the image"),
+        pytest.param((600, 700), {"compression": "lzw", "rowsperstrip": 100}, (100, 700), id="strips"),
+        pytest.param((600, 700), {"compression": "lzw", "rowsperstrip": 4}, (92, 700), id="small strips in groups"),
+        pytest.param((600, 700), {"compression": "lzw", "rowsperstrip": 600}, (600, 700), id="one strip"),
+        pytest.param((4, 64, 96), {"tile": (2, 16, 32), **grey}, (64, 96), id="anything else: the plane"),
+    ],
+)
+def test_chunks(tmp_path: Path, shape: tuple[int, ...], options: dict[str, Any], chunk_shape: tuple[int, int]) -> None:
+    image = TiffImage(write_tiff(tmp_path / "a.tif", pixels(3, shape), **options))
+    assert image.info.chunk_shape == chunk_shape
+    np.testing.assert_array_equal(read_all(image), by_tifffile(image.path, image.info.axes))
+    first = image.read_chunk(0, 0, 0, 0, 0)
+    assert first.shape == chunk_shape
+    assert first.base is None or first.base.nbytes == first.nbytes  # it keeps nothing else in memory
+
+
+@pytest.mark.parametrize(("row", "column"), [(-1, 0), (0, -1), (9, 0), (0, 9)])
+@pytest.mark.parametrize("options", [pytest.param({}, id="rows"), pytest.param({"tile": (16, 16)}, id="tiles")])
+def test_a_chunk_that_does_not_exist(tmp_path: Path, options: dict[str, Any], row: int, column: int) -> None:
+    image = TiffImage(write_tiff(tmp_path / "a.tif", pixels(3), **options))
+    with pytest.raises(TileReadError, match=r"a\.tif: .*out of bounds"):
+        image.read_chunk(0, 0, 0, row, column)
+
+
+@pytest.mark.parametrize(
+    ("photometric", "compression"),
+    [("rgb", "jpeg"), ("ycbcr", "jpeg"), ("minisblack", "jpeg"), ("rgb", "webp"), ("rgb", "jpeg2000"), ("rgb", "png")],
+)
+def test_pictures_of_other_codecs(tmp_path: Path, photometric: str, compression: str) -> None:
+    shape = (300, 280) if photometric == "minisblack" else (300, 280, 3)
+    data = pixels(3, shape, np.uint8)
+    path = write_tiff(tmp_path / "a.tif", data, photometric=photometric, compression=compression, tile=(256, 256))
+    image = TiffImage(path)
+    np.testing.assert_array_equal(read_all(image), by_tifffile(path, image.info.axes))
+
+
+def test_pixels_of_twelve_bits(tmp_path: Path) -> None:
+    data = pixels(3, (40, 48)) % 4096
+    path = write_tiff(tmp_path / "a.tif", data, bitspersample=12, tile=(16, 16))
+    np.testing.assert_array_equal(read_all(TiffImage(path))[0, 0, 0], data)
+
+
+def test_segments_that_were_never_written_are_zero(tmp_path: Path) -> None:
+    """The convention for sparse files: offset and byte count 0."""
+    data = pixels(3, (512, 512))
+    data[:256, 256:] = 0
+    path = write_tiff(tmp_path / "a.tif", data, tile=(256, 256), compression="zlib")
+    with tifffile.TiffFile(path, mode="r+b") as tif:
+        for name in ("TileOffsets", "TileByteCounts"):
+            tag = tif.pages.first.tags[name]
+            tag.overwrite([0 if n == 1 else value for n, value in enumerate(tag.value)])
+    np.testing.assert_array_equal(read_all(TiffImage(path))[0, 0, 0], data)
+
+
+def test_strips_that_lie_scattered(tmp_path: Path) -> None:
+    """Uncompressed strips need not follow one another."""
+    data = pixels(3, (40, 24))
+    path = write_tiff(tmp_path / "a.tif", data, rowsperstrip=10)
+    with tifffile.TiffFile(path, mode="r+b") as tif:
+        tag = tif.pages.first.tags["StripOffsets"]
+        tag.overwrite(tag.value[::-1])
+    np.testing.assert_array_equal(read_all(TiffImage(path))[0, 0, 0], data.reshape(4, 10, 24)[::-1].reshape(40, 24))
+
+
+def test_a_file_is_opened_once(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "a.tif", pixels(1, (3, 64, 64)), photometric="minisblack", compression="zlib")
+    with mock.patch.object(tifffile, "TiffFile", wraps=tifffile.TiffFile) as opened:
+        for _ in range(3):
+            read_all(TiffImage(path))
+    assert opened.call_count == 1
+
+
+def test_a_long_stack_is_not_read_whole_to_show_a_plane(tmp_path: Path) -> None:
+    data = pixels(1, (300, 16, 16), np.uint8)
+    image = TiffImage(write_tiff(tmp_path / "a.tif", data, photometric="minisblack", compression="zlib"))
+    assert image.info.shape[1] == 300
+    for channel in (0, 63, 64, 299):
+        np.testing.assert_array_equal(image.read_chunk(channel, 0, 0, 0, 0), data[channel])
+
+
+# --- files that change ---------------------------------------------------------------------------------------
+def rewrite(path: Path, data: np.ndarray, **options: Any) -> None:
+    """Write a file anew; its time of change is one that no other has had."""
+    before = path.stat().st_mtime_ns
+    write_tiff(path, data, **options)
+    os.utime(path, ns=(before + 10**9, before + 10**9))
+
+
+def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "a.tif", pixels(1))
+    image = TiffImage(path)
+    before = image.key
+    np.testing.assert_array_equal(read_all(image)[0, 0, 0], pixels(1))
+    rewrite(path, pixels(2))
+    assert image.key != before
+    np.testing.assert_array_equal(read_all(image)[0, 0, 0], pixels(2))
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        pytest.param((300, 321), {"tile": (256, 256)}, id="size"),
+        pytest.param((2, 300, 320), {"tile": (256, 256), **grey}, id="channels"),
+        pytest.param((300, 320), {"tile": (128, 512)}, id="chunks"),
+    ],
+)
+def test_a_file_of_another_shape_than_before(tmp_path: Path, shape: tuple[int, ...], options: dict[str, Any]) -> None:
+    path = write_tiff(tmp_path / "a.tif", pixels(1, (300, 320)), tile=(256, 256))
+    image = TiffImage(path)
+    read_all(image)
+    rewrite(path, pixels(1, shape), **options)
+    with pytest.raises(TileReadError, match=r"a\.tif: the file has changed since it was first read"):
+        image.read_chunk(0, 0, 0, 0, 0)
+
+
+# --- OME-TIFF in several files -------------------------------------------------------------------------------
+def two_files(folder: Path, **options: Any) -> np.ndarray:
+    """``a.tif`` describes two planes; the second lies in ``b.tif``."""
+    data = pixels(3, (2, 40, 48))
+    write_tiff(folder / "b.tif", data[1], metadata=None, **options)
+    xml = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels ID="Pixels:0" '
+        'DimensionOrder="XYZCT" Type="uint16" SizeX="48" SizeY="40" SizeZ="1" SizeC="2" SizeT="1">'
+        '<Channel ID="Channel:0:0" SamplesPerPixel="1"/><Channel ID="Channel:0:1" SamplesPerPixel="1"/>'
+        '<TiffData FirstC="0" IFD="0" PlaneCount="1"><UUID FileName="a.tif">urn:uuid:a</UUID></TiffData>'
+        '<TiffData FirstC="1" IFD="0" PlaneCount="1"><UUID FileName="b.tif">urn:uuid:b</UUID></TiffData>'
+        "</Pixels></Image></OME>"
+    )
+    write_tiff(folder / "a.tif", data[0], metadata=None, description=xml, **options)
+    return data
+
+
+PARTS = [pytest.param({}, id="rows"), pytest.param({"compression": "zlib", "tile": (16, 16)}, id="tiles")]
+
+
+@pytest.mark.parametrize("options", PARTS)
+def test_planes_in_another_file(tmp_path: Path, options: dict[str, Any]) -> None:
+    data = two_files(tmp_path, **options)
+    np.testing.assert_array_equal(read_all(TiffImage(tmp_path / "a.tif"))[0, :, 0], data)
+
+
+@pytest.mark.parametrize("options", PARTS)
+def test_a_missing_file_of_several(tmp_path: Path, options: dict[str, Any]) -> None:
+    data = two_files(tmp_path, **options)
+    (tmp_path / "b.tif").unlink()
+    image = TiffImage(tmp_path / "a.tif")
+    np.testing.assert_array_equal(image.read_chunk(0, 0, 0, 0, 0), data[0])
+    with pytest.raises(TileReadError, match=r"a\.tif: .*page 1 lies in another file, which is missing"):
+        image.read_chunk(1, 0, 0, 0, 0)
+
+
+def test_another_file_that_comes_and_changes(tmp_path: Path) -> None:
+    data = two_files(tmp_path)
+    image = TiffImage(tmp_path / "a.tif")
+    (tmp_path / "b.tif").rename(tmp_path / "away.tif")
+    with pytest.raises(TileReadError, match="page 1 lies in another file"):
+        image.read_chunk(1, 0, 0, 0, 0)
+    (tmp_path / "away.tif").rename(tmp_path / "b.tif")
+    np.testing.assert_array_equal(image.read_chunk(1, 0, 0, 0, 0), data[1])
+    rewrite(tmp_path / "b.tif", pixels(9, (40, 48)), metadata=None)
+    np.testing.assert_array_equal(image.read_chunk(1, 0, 0, 0, 0), pixels(9, (40, 48)))
+
+
+def test_samples_of_a_pixel_are_decoded_once(tmp_path: Path) -> None:
+    data = pixels(1, (64, 64, 3))
+    path = write_tiff(tmp_path / "a.tif", data, photometric="rgb", compression="zlib", tile=(64, 64))
+    with mock.patch("napari_slicemap.images.tiff.read_bytes", wraps=read_bytes) as called:
+        np.testing.assert_array_equal(read_all(TiffImage(path))[0, :, 0], np.moveaxis(data, 2, 0))
+    assert called.call_count == 1
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "uint32", "float32", "float64", "bool"])
@@ -106,7 +357,7 @@ def test_windows(tmp_path: Path, y: int, x: int, height: int, width: int, tile: 
     data = pixels(2, (40, 70))
     path = write_tiff(tmp_path / "a.tif", data, **({"tile": tile} if tile else {}))
     window = Window(x, min(x + width, 70), y, min(y + height, 40))
-    np.testing.assert_array_equal(TiffImage(path).read(0, 0, 0, window), data[y : y + height, x : x + width])
+    np.testing.assert_array_equal(read(TiffImage(path), 0, 0, 0, window), data[y : y + height, x : x + width])
 
 
 def test_pages_and_series(tmp_path: Path) -> None:
@@ -298,7 +549,7 @@ def test_what_tifffile_grumbles_stays_off_the_terminal(tmp_path: Path, capfd: py
 def test_a_channel_that_does_not_exist(tmp_path: Path) -> None:
     image = TiffImage(write_tiff(tmp_path / "a.tif", pixels(0, (2, 20, 24)), photometric="minisblack"))
     with pytest.raises(TileReadError, match=r"a\.tif: .*out of bounds"):
-        image.read(2, 0, 0, Window(0, 24, 0, 20))
+        read(image, 2, 0, 0, Window(0, 24, 0, 20))
 
 
 def test_many_threads_read_one_image(tmp_path: Path) -> None:
@@ -306,10 +557,10 @@ def test_many_threads_read_one_image(tmp_path: Path) -> None:
     image = TiffImage(write_tiff(tmp_path / "a.tif", data, photometric="minisblack"))
     found: dict[int, np.ndarray] = {}
 
-    def read(channel: int) -> None:
-        found[channel] = image.read(channel, 0, 0, Window(0, 64, 0, 64))
+    def read_one(channel: int) -> None:
+        found[channel] = read(image, channel, 0, 0, Window(0, 64, 0, 64))
 
-    threads = [threading.Thread(target=read, args=(channel,)) for channel in range(8)]
+    threads = [threading.Thread(target=read_one, args=(channel,)) for channel in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from builders import pixels, write_tiff
 from napari_slicemap.errors import PixelSizeUnknownError, PlacementError
 from napari_slicemap.images.acquisition import TilePosition
-from napari_slicemap.images.fov import Fov, TiffPlane
+from napari_slicemap.images.fov import Fov
+from napari_slicemap.images.image import ImagePlane
 from napari_slicemap.images.region import Window
 from napari_slicemap.images.tiff import TiffImage
 from napari_slicemap.maps.placement import Placement, place
@@ -238,7 +239,7 @@ def test_a_fov_that_is_not_on_disk_keeps_its_place() -> None:
 def on_disk(folder: Path, name: str, um: float | None = None, **changes: Any) -> Fov:
     said = {"axes": "YX", **({} if um is None else {"PhysicalSizeX": um})}
     path = write_tiff(folder / f"{name}.tif", pixels(0), ome=True, metadata=said)
-    return Fov(name, {"c": TiffPlane(TiffImage(path))}, **changes)
+    return Fov(name, {"c": ImagePlane(TiffImage(path))}, **changes)
 
 
 def test_the_image_says_what_the_descriptor_leaves_out(tmp_path: Path) -> None:
@@ -250,14 +251,14 @@ def test_the_image_says_what_the_descriptor_leaves_out(tmp_path: Path) -> None:
 def test_an_unreadable_or_missing_tile_does_not_take_the_map_with_it(tmp_path: Path) -> None:
     broken = tmp_path / "broken.tif"
     broken.write_text("not an image")
-    fovs = {"a": on_disk(tmp_path, "a", 0.5), "b": Fov("b", {"c": TiffPlane(TiffImage(broken))})}
+    fovs = {"a": on_disk(tmp_path, "a", 0.5), "b": Fov("b", {"c": ImagePlane(TiffImage(broken))})}
     positions = [tile(name, (12 * n, 0), um=None) for n, name in enumerate("abc")]
     made = place("m", positions, fovs)
     assert windows(made) == {"a": Window(0, 24, 0, 20), "b": Window(24, 48, 0, 20), "c": Window(48, 72, 0, 20)}
 
 
 def test_nothing_is_opened_where_everything_is_stated(tmp_path: Path) -> None:
-    fov = Fov("a", {"c": TiffPlane(TiffImage(tmp_path / "gone.tif"))})
+    fov = Fov("a", {"c": ImagePlane(TiffImage(tmp_path / "gone.tif"))})
     assert place("m", [tile("a", (0, 0))], {"a": fov}).tiles[0].fov is fov
 
 

@@ -1,5 +1,7 @@
 """``render_fov_to_array``: FOVs and plain arrays."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from napari_slicemap import AnnotationOverlay, ChannelSettings, MaskOverlay, Region, RoiOverlay, render_fov_to_array
 from napari_slicemap.errors import FileFormatError, RegionError, TileReadError, UnknownNameError
-from napari_slicemap.render.cache import PlaneCache
+from napari_slicemap.images.cache import ChunkCache
 from scenes import SETTINGS, make_fov, reference_map, tiles_from_seed
 
 WHITE = {"A": ChannelSettings("#ffffff", (0, 100))}
@@ -112,12 +114,12 @@ def test_a_cache_changes_no_pixel_and_stays_within_its_bytes():
     tile = tiles_from_seed(3, [(0, 0, 30, 30)])[0]
     plain = render_fov_to_array(tile.fov, SETTINGS)
     for size in (0, 3600, 5000, 20000, 2**20):
-        cache = PlaneCache(size)
+        cache = ChunkCache(size)
         for _ in range(2):
             np.testing.assert_array_equal(render_fov_to_array(tile.fov, SETTINGS, cache=cache), plain)
         assert cache.nbytes <= size
     assert cache.nbytes == 2 * 30 * 30 * 4
-    cache.drop(tile.name)
+    cache.drop({Path(f"{tile.name}_A.tif"), Path(f"{tile.name}_B.tif")})
     assert cache.nbytes == 0
 
 

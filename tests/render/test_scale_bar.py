@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from napari_slicemap import ScaleBar, compute_scale_bar
 from napari_slicemap.errors import PixelSizeUnknownError
-from napari_slicemap.render.scale_bar import ScaleBarStyle, draw_scale_bar, fitted_scale_bar, length_label
+from napari_slicemap.render.scale_bar import (
+    ScaleBarStyle,
+    draw_scale_bar,
+    fitted_scale_bar,
+    length_label,
+    place_scale_bar,
+)
 
 EXAMPLES = [
     pytest.param(1024, 390, 51.28, "20 µm", id="1024 px at 390 nm"),
@@ -214,3 +220,49 @@ def test_it_is_legible_on_any_background():
         image = np.full((200, 200, 3), tone, np.uint8)
         made, _ = draw_scale_bar(image, ScaleBar(40, 1.0, "5 µm"), ScaleBarStyle(color=color))
         assert np.ptp(made) > 100
+
+
+@given(
+    height=st.integers(1, 120),
+    width=st.integers(1, 120),
+    length=st.floats(0, 60),
+    position=st.sampled_from(["lower-right", "lower-left", "upper-right", "upper-left"]),
+    label=st.booleans(),
+    alpha=st.booleans(),
+    cuts=st.lists(st.integers(1, 119)),
+)
+def test_rows_cut_anywhere_get_the_same_pixels(height, width, length, position, label, alpha, cuts):
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 4 if alpha else 3), dtype=np.uint8)
+    bar, style = ScaleBar(length, 1.0, "5 µm"), ScaleBarStyle(color="#40ff10", position=position, label=label)
+    whole, said = draw_scale_bar(image, bar, style)
+    placed, warning = place_scale_bar((height, width), bar, style)
+    assert warning == said
+    if placed is None:
+        np.testing.assert_array_equal(whole, image)
+        return
+    edges = sorted({0, height, *(cut for cut in cuts if cut < height)})
+    before, touched = image.copy(), []
+    for top, bottom in zip(edges[:-1], edges[1:], strict=True):
+        rows = placed.stamp(image[top:bottom], top)
+        np.testing.assert_array_equal(rows, whole[top:bottom])
+        touched.append(not np.shares_memory(rows, image))
+    np.testing.assert_array_equal(image, before)
+    assert any(touched)
+
+
+def test_rows_without_the_bar_come_back_as_they_are():
+    placed, _ = place_scale_bar((500, 500), ScaleBar(50, 1.0, "5 µm"), ScaleBarStyle())
+    rows = np.zeros((100, 500, 3), np.uint8)
+    assert placed.stamp(rows, 0) is rows
+    assert placed.stamp(rows, 400) is not rows
+
+
+@pytest.mark.parametrize("position", ["lower-right", "upper-left"])
+def test_what_is_drawn_is_small_and_lies_within_the_image(position):
+    placed, _ = place_scale_bar((20_000, 20_000), ScaleBar(2000, 1.0, "5 µm"), ScaleBarStyle(position=position))
+    height, width = placed.ink.shape
+    assert placed.rim.shape == placed.ink.shape
+    assert height < 2000
+    assert width < 3000
+    assert 0 <= placed.top <= 20_000 - height
+    assert 0 <= placed.left <= 20_000 - width

@@ -52,6 +52,9 @@ def export(
     on_missing: Annotated[
         str, typer.Option(help="A tile that cannot be read: raise (fail) or mark (hatch).")
     ] = "raise",
+    levels: Annotated[
+        str, typer.Option(help="Maps: exact (read the tiles), or stored (coarse levels of `slicemap levels`, if any).")
+    ] = "exact",
     include_excluded: Annotated[
         bool, typer.Option("--include-excluded", help="Take slices that the slice table excludes.")
     ] = False,
@@ -123,7 +126,7 @@ def build_plan(given: dict[str, Any], file: Path | None, dataset: Dataset) -> Ex
     data: dict[str, Any] = {} if file is None else ExportPlan.read(file).model_dump(exclude_defaults=True)
     if {"downsample", "target_pixel_size"} & set(given):  # either one takes the place of both in the plan file
         data = {name: value for name, value in data.items() if name not in ("downsample", "target_pixel_size_um")}
-    for name in ("profile", "format", "downsample", "overwrite", "on_missing", "include_excluded"):
+    for name in ("profile", "format", "downsample", "overwrite", "on_missing", "levels", "include_excluded"):
         if name in given:
             data[name] = given[name]
     if "target_pixel_size" in given:

@@ -13,10 +13,11 @@ from ..dataset import Dataset
 from ..errors import RegionError
 from ..images.fov import Fov
 from ..images.region import Grid, Window
-from ..render.fov import render_fov_to_array, with_alpha
+from ..render.fov import render_fov_to_array
 from ..render.overlays import AnnotationOverlay, MaskOverlay, Overlay, RoiOverlay
+from ..render.picture import Picture
 from ..render.profile import AnnotationStyle, MaskStyle, Profile
-from ..render.scale_bar import draw_scale_bar, fitted_scale_bar
+from ..render.scale_bar import fitted_scale_bar, place_scale_bar
 from .items import ExportItem
 from .plan import ExportPlan
 
@@ -26,31 +27,40 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture to be written.
+    """A picture to be written, painted while it is.
 
     Parameters
     ----------
-    image : ndarray of uint8, (H, W, 3) or (H, W, 4)
+    picture : Picture
         RGB or RGBA.
     pixel_size_um : float or None
         Size of its px, µm.
-    warnings : tuple of str
-        What the reader of the figure should know.
-    missing : tuple of str
-        Tiles that could not be read and are hatched.
+    notes : tuple of str
+        What the reader of the figure should know, as far as it is known before the picture is painted.
     sources : tuple of Path
         Files of images and labels it may have been read from.
     """
 
-    image: NDArray[np.uint8]
+    picture: Picture
     pixel_size_um: float | None
-    warnings: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     sources: tuple[Path, ...] = ()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Tiles that could not be read and are hatched; complete once the picture was painted."""
+        return tuple(self.picture.missing)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the reader of the figure should know; complete once the picture was painted."""
+        return (*(f"not readable: {reason}" for reason in self.missing), *self.notes)
 
 
 def render_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dataset) -> Figure:
     """Render one item of a plan: channels, overlays, clip, scale bar.
+
+    A FOV is rendered at once; a map is painted as it is written, and fails then where a tile cannot be read.
 
     Parameters
     ----------
@@ -76,15 +86,13 @@ def render_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: D
     draft = (
         _on_fov(item, plan, profile, dataset, overlays) if item.fov else _on_map(item, plan, profile, dataset, overlays)
     )
-    image, warnings = draft.image, [*draft.warnings, *_line_notes(item, dataset)]
+    picture, notes = draft.picture, [*draft.notes, *_line_notes(item, dataset)]
     if item.shape:
-        image = with_alpha(image, _inside_shape(item, dataset.fovs.get(item.fov), image.shape[:2]))
+        picture = _clipped(picture, item, dataset.fovs.get(item.fov))
     if plan.scale_bar.enabled:
-        size = item.output_pixel_size_um
-        bar = fitted_scale_bar(plan.scale_bar, image.shape[1], None if size is None else size * 1000)
-        image, warning = draw_scale_bar(image, bar, plan.scale_bar)
-        warnings += [warning] if warning else []
-    return Figure(image, item.output_pixel_size_um, tuple(warnings), draft.missing, draft.sources)
+        picture, warning = _with_scale_bar(picture, item, plan)
+        notes += [warning] if warning else []
+    return Figure(picture, item.output_pixel_size_um, tuple(notes), draft.sources)
 
 
 def _on_fov(
@@ -109,15 +117,15 @@ def _on_fov(
     )
     beyond = (window & fov.bounds) != window
     what = "padded with background" if crop else "cut at its edge"
-    warnings = (f"reaches beyond FOV {fov.name}; {what}",) if beyond else ()
-    return Figure(image, None, warnings, sources=tuple(_sources([fov], plan)))
+    notes = (f"reaches beyond FOV {fov.name}; {what}",) if beyond else ()
+    return Figure(Picture.of(image), None, notes, tuple(_sources([fov], plan)))
 
 
 def _on_map(
     item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dataset, overlays: Sequence[Overlay]
 ) -> Figure:
     one = dataset.maps[item.map_id]
-    made = one.render(
+    picture = one.picture(
         item.region,
         profile.channels,
         downsample=item.downsample,
@@ -128,14 +136,12 @@ def _on_map(
         t=plan.t,
         z=plan.z,
     )
-    if made.empty_fraction == 1:  # within the map's bounds, but in a gap: black would pass for a result
+    if picture.empty_fraction == 1:  # within the map's bounds, but in a gap: black would pass for a result
         raise RegionError(f"map {item.map_id}: no tile lies in the region {item.region or 'of the whole map'}")
-    warnings = [f"not readable: {reason}" for reason in made.missing]
-    if item.region is not None and made.empty_fraction > 0:
-        warnings.append(f"{made.empty_fraction:.1%} of the picture shows no tile")
+    partly = item.region is not None and picture.empty_fraction > 0
+    notes = (f"{picture.empty_fraction:.1%} of the picture shows no tile",) if partly else ()
     tiles = one.placement.tiles if item.region is None else one.collect_visible_tiles(item.region)
-    sources = _sources([tile.fov for tile in tiles if tile.fov], plan)
-    return Figure(made.image, None, tuple(warnings), made.missing, tuple(sources))
+    return Figure(picture, None, notes, tuple(_sources([tile.fov for tile in tiles if tile.fov], plan)))
 
 
 def _line_notes(item: ExportItem, dataset: Dataset) -> list[str]:
@@ -176,14 +182,52 @@ def overlays_of(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: D
     return made
 
 
-def _inside_shape(item: ExportItem, fov: Fov | None, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Say which output px have their centre inside the item's shape."""
-    from skimage.draw import polygon2mask
+def _with_scale_bar(picture: Picture, item: ExportItem, plan: ExportPlan) -> tuple[Picture, str]:
+    """Draw the plan's scale bar as the picture is painted; give a warning of what does not fit, too."""
+    height, width, _ = picture.shape
+    size = item.output_pixel_size_um
+    bar = fitted_scale_bar(plan.scale_bar, width, None if size is None else size * 1000)
+    placed, warning = place_scale_bar((height, width), bar, plan.scale_bar)
+    return (picture if placed is None else picture.changed(placed.stamp)), warning
 
+
+def _clipped(picture: Picture, item: ExportItem, fov: Fov | None) -> Picture:
+    """Make a picture transparent outside the item's shape, as it is painted."""
     window = Window(0, 0, 0, 0) if item.region is None else item.region.window()
     cells = Grid(item.downsample).cells(window if fov is None else window & fov.bounds)
-    d = item.downsample
-    # polygon2mask puts pixel centres at whole numbers, a region at halves
-    points = [(y / d - cells.y0 - 0.5, x / d - cells.x0 - 0.5) for x, y in item.shape]
-    made: NDArray[np.bool_] = polygon2mask(shape, points)
-    return made
+    # the shape in px of the picture: the first one reaches from 0 to 1
+    points = np.array(item.shape, np.float64) / item.downsample - (cells.x0, cells.y0)
+
+    def clip(rows: NDArray[np.uint8], top: int) -> NDArray[np.uint8]:
+        made = np.zeros((*rows.shape[:2], 4), np.uint8)
+        made[..., :3] = rows[..., :3]
+        for row, line in enumerate(made[..., 3]):
+            for first, last in _inside(points, top + row + 0.5, len(line)):
+                line[first:last] = 255
+        return made
+
+    return picture.changed(clip, samples=4)
+
+
+def _inside(points: NDArray[np.float64], y: float, width: int) -> list[tuple[int, int]]:
+    """List the spans of columns whose centres lie inside a closed shape, by the even-odd rule.
+
+    Parameters
+    ----------
+    points : ndarray of float64, (N, 2)
+        Corners ``(x, y)``.
+    y : float
+        Where the row is cut.
+    width : int
+        Columns of the row.
+
+    Returns
+    -------
+    list of (int, int)
+        Half-open.
+    """
+    (x0, y0), (x1, y1) = points.T, np.roll(points, -1, axis=0).T
+    cut = (y0 <= y) != (y1 <= y)
+    crossings = x0[cut] + (y - y0[cut]) * (x1[cut] - x0[cut]) / (y1[cut] - y0[cut])
+    columns = np.clip(np.ceil(np.sort(crossings) - 0.5), 0, width).astype(int).tolist()
+    return list(zip(columns[::2], columns[1::2], strict=True))

@@ -12,7 +12,7 @@ from ..errors import FileFormatError
 from ..files import FileModel, read_json, read_toml, to_json, write_text
 from ..images.fov import ZChoice
 from ..render.scale_bar import ScaleBarStyle
-from ..render.virtual_map import OnMissing
+from ..render.virtual_map import Levels, OnMissing
 from ..units import PositiveLengthUm
 
 ItemKind = Literal["fov", "fov-roi", "map-roi", "cell", "map"]
@@ -90,6 +90,8 @@ class ExportPlan(FileModel):
         What to do about a file that is already there.
     on_missing : "raise" or "mark"
         What to do about a tile that cannot be read: fail the item, or hatch the tile and report it.
+    levels : "exact" or "stored"
+        Maps: read the tiles, or coarse levels where the dataset's cache has them; the provenance says which it was.
     include_excluded : bool
         Take slices that the slice table excludes.
     t : int
@@ -116,6 +118,7 @@ class ExportPlan(FileModel):
     target_pixel_size_um: PositiveLengthUm | None = None
     overwrite: Overwrite = "refuse"
     on_missing: OnMissing = "raise"
+    levels: Levels = "exact"
     include_excluded: bool = False
     t: Annotated[int, Field(ge=0)] = 0
     z: ZChoice = 0

@@ -123,6 +123,7 @@ def prepare(plan: ExportPlan, dataset: Dataset) -> Prepared:
         faults += _map_faults(resolution, dataset)
         faults += _space_faults(resolution.items, folder, dataset)
         if writer is not None:
+            faults += _side_faults(resolution.items, writer, dataset)
             outputs = _outputs(resolution.items, writer, folder, plan, faults)
     if faults or writer is None or options is None or profile is None or resolution is None:
         raise PlanError(faults)
@@ -191,11 +192,12 @@ def run_export(
 
 
 def _execute(prepared: Prepared, dataset: Dataset, item: ExportItem, path: Path) -> dict[str, Any]:
-    """Render one item and write it to `path`; give what its result should carry."""
+    """Render one item while it is written to `path`; give what its result should carry."""
     figure = render_item(item, prepared.plan, prepared.profile, dataset)
     prepared.writer.write(path, figure, prepared.options)
+    # only now: what could not be read is known once the picture was painted
     made = record(item, prepared.plan, prepared.profile, dataset, figure)
-    return {"warnings": list(figure.warnings), "shape": figure.image.shape, "provenance": made}
+    return {"warnings": list(figure.warnings), "shape": figure.picture.shape, "provenance": made}
 
 
 # --- checks -----------------------------------------------------------------------------------------------------
@@ -295,15 +297,34 @@ def _renamed(outputs: Sequence[Path]) -> list[Path]:
     return made
 
 
-def estimated_bytes(item: ExportItem, dataset: Dataset) -> int:
-    """Give the size of an item's picture in memory, which its file seldom exceeds."""
+def estimated_shape(item: ExportItem, dataset: Dataset) -> tuple[int, int]:
+    """Give ``(height, width)`` of an item's picture, px, which where a region reaches beyond its FOV is less."""
     if item.region is not None:
         height, width = item.region.window().shape
     elif item.fov:
         width, height = dataset.fovs[item.fov].size_px
     else:
         height, width = dataset.maps[item.map_id].shape
-    return 4 * math.ceil(height / item.downsample) * math.ceil(width / item.downsample)
+    return math.ceil(height / item.downsample), math.ceil(width / item.downsample)
+
+
+def estimated_bytes(item: ExportItem, dataset: Dataset) -> int:
+    """Give the size of an item's pixels as RGBA, which its file seldom exceeds."""
+    return 4 * math.prod(estimated_shape(item, dataset))
+
+
+def _side_faults(items: Sequence[ExportItem], writer: Writer, dataset: Dataset) -> list[str]:
+    """List items whose pictures are wider or higher than the format can hold."""
+    made = []
+    for item in items:
+        with suppress(SlicemapError):  # its size cannot be told; it will fail by name when it is rendered
+            height, width = estimated_shape(item, dataset)
+            if max(height, width) > writer.largest_side:
+                made.append(
+                    f"{item.stem}: {width} × {height} px is more than {writer.name} holds "
+                    f"({writer.largest_side} px a side); choose a larger downsample"
+                )
+    return made
 
 
 def _space_faults(items: Sequence[ExportItem], folder: Path, dataset: Dataset) -> list[str]:

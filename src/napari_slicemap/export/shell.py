@@ -103,6 +103,7 @@ def _plan_options(plan: ExportPlan) -> list[str]:
     words += ["--show-rois"] if plan.overlays.rois else []
     words += ["--overwrite", plan.overwrite] if plan.overwrite != "refuse" else []
     words += ["--on-missing", plan.on_missing] if plan.on_missing != "raise" else []
+    words += ["--levels", plan.levels] if plan.levels != "exact" else []
     words += ["--include-excluded"] if plan.include_excluded else []
     for name, value in plan.options.items():
         words += ["--option", f"{name}={value}"]

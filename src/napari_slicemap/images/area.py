@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .region import Window
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .region import Grid, Window
+    from .region import Grid
 
 
 def area_mean(
@@ -86,51 +88,70 @@ def nearest(stack: NDArray[Any], window: Window, grid: Grid) -> NDArray[Any]:
     return taken
 
 
-def resample(stack: NDArray[Any], ratio: float, shape: tuple[int, int]) -> NDArray[np.float32]:
+def resample(
+    read: Callable[[Window], NDArray[Any]], size: tuple[int, int], ratio: float, window: Window
+) -> NDArray[np.float32]:
     """Bring pixels onto a grid of another pixel size, each new pixel the mean of the area it covers.
 
     Parameters
     ----------
-    stack : ndarray, (C, H, W)
-        Pixels, any real dtype. NaN spreads to the pixels that touch it.
+    read : callable
+        Reads ``(C, H, W)`` old pixels of a window, any real dtype. NaN spreads to the pixels that touch it.
+    size : tuple of int
+        ``(width, height)`` of the whole image, old px.
     ratio : float
         Old pixels per new pixel (new pixel size / old pixel size).
-    shape : tuple of int
-        ``(height, width)`` wanted.
+    window : Window
+        The part wanted, new px.
 
     Returns
     -------
-    ndarray of float32, (C, height, width)
+    ndarray of float32, (C, H, W)
+        A pixel is the same whichever window it is asked in.
     """
-    down = _area_weights(stack.shape[-2], shape[0], ratio)
-    across = _area_weights(stack.shape[-1], shape[1], ratio)
+    x0, across = _area_weights(size[0], ratio, window.x0, window.x1)
+    y0, down = _area_weights(size[1], ratio, window.y0, window.y1)
+    stack = read(Window(x0, x0 + across.shape[1], y0, y0 + down.shape[1]))
     made = [down @ (across @ plane.T.astype(np.float64)).T for plane in stack]
     return np.stack(made).astype(np.float32)
 
 
-def resample_nearest(labels: NDArray[Any], ratio: float, shape: tuple[int, int]) -> NDArray[Any]:
-    """Bring labels onto a grid of another pixel size by their nearest pixel; same dtype."""
-    index = [
-        np.floor((np.arange(n) + 0.5) * ratio).astype(np.intp).clip(0, m - 1)
-        for n, m in zip(shape, labels.shape, strict=True)
-    ]
-    taken: NDArray[Any] = labels[index[0][:, None], index[1][None, :]]
+def resample_nearest(
+    read: Callable[[Window], NDArray[Any]], size: tuple[int, int], ratio: float, window: Window
+) -> NDArray[Any]:
+    """Bring labels ``(H, W)`` onto a grid of another pixel size by their nearest pixel; see :func:`resample`."""
+    columns, rows = (
+        np.floor((np.arange(low, high) + 0.5) * ratio).astype(np.intp).clip(0, old - 1)
+        for low, high, old in ((window.x0, window.x1, size[0]), (window.y0, window.y1, size[1]))
+    )
+    labels = read(Window(int(columns[0]), int(columns[-1]) + 1, int(rows[0]), int(rows[-1]) + 1))
+    taken: NDArray[Any] = labels[(rows - rows[0])[:, None], (columns - columns[0])[None, :]]
     return taken
 
 
-def _area_weights(old: int, new: int, ratio: float) -> Any:
-    """Build the sparse (new, old) matrix whose row i is the share of old pixels under new pixel i."""
+def _area_weights(old: int, ratio: float, start: int, stop: int) -> tuple[int, Any]:
+    """Give the share of old pixels under the new pixels from `start` to `stop`.
+
+    Returns
+    -------
+    first : int
+        The first old pixel that has a share.
+    weights : sparse array, (new, old pixels from the first)
+        Rows sum to 1.
+    """
     from scipy.sparse import csr_array
 
-    edges = np.clip(np.arange(new + 1) * ratio, 0, old)
-    data, columns, pointers = [], [], [0]
-    for low, high in pairwise(edges):
-        first, last = int(np.floor(low)), max(int(np.ceil(high)), int(np.floor(low)) + 1)
-        under = np.arange(min(first, old - 1), min(last, old))
-        share = np.minimum(under + 1, high) - np.maximum(under, low)
-        # a last row that only just leaves the tile covers nothing of it: it repeats the last old pixel
-        share = share if share.sum() > 1e-9 else np.ones(under.size) / under.size
-        data.append(share / share.sum())
-        columns.append(under)
-        pointers.append(pointers[-1] + under.size)
-    return csr_array((np.concatenate(data), np.concatenate(columns), pointers), shape=(new, old))
+    edges = np.clip(np.arange(start, stop + 1) * ratio, 0, old)
+    low, high = edges[:-1], edges[1:]
+    first = np.minimum(np.floor(low).astype(np.int64), old - 1)
+    last = np.minimum(np.maximum(np.ceil(high).astype(np.int64), first + 1), old)
+    counts = last - first
+    rows = np.concatenate([[0], np.cumsum(counts)])
+    under = np.arange(rows[-1]) - np.repeat(rows[:-1] - first, counts)
+    share = np.minimum(under + 1, np.repeat(high, counts)) - np.maximum(under, np.repeat(low, counts))
+    sums = np.add.reduceat(share, rows[:-1])
+    # a last pixel that only just leaves the image covers nothing of it: it repeats the last old pixel
+    share = np.where(
+        np.repeat(sums, counts) > 1e-9, share / np.repeat(np.maximum(sums, 1e-9), counts), 1 / np.repeat(counts, counts)
+    )
+    return int(first[0]), csr_array((share, under - first[0], rows), shape=(stop - start, int(last[-1] - first[0])))

@@ -9,103 +9,25 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..errors import FileFormatError, RegionError, TileReadError, UnknownNameError, listing
+from ..errors import FileFormatError, RegionError, TileReadError, UnknownNameError
 from .area import area_mean
+from .plane import Plane, read_window
 from .region import Grid, Region, Window, inside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .tiff import TiffImage
+    from .cache import ChunkCache
 
 SAME_PIXEL_SIZE = 1e-6
 """Relative difference up to which two pixel sizes count as the same."""
 
 ZChoice = int | Literal["max", "mean"]
 """A z plane by number, or the projection over all of them."""
-
-
-class Plane(Protocol):
-    """The pixels of one channel (or of a label image), read window by window."""
-
-    @property
-    def path(self) -> Path:
-        """The file they come from, for messages and provenance."""
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """``(T, Z, Y, X)``."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the pixels."""
-
-    @property
-    def pixel_size_um(self) -> float | None:
-        """Pixel size in µm, if the file states it."""
-
-    def read(self, t: int, z: int, window: Window) -> NDArray[Any]:
-        """Read ``(H, W)`` pixels of a window that lies within the plane."""
-
-
-@dataclass(frozen=True)
-class TiffPlane:
-    """One channel of a TIFF image.
-
-    Parameters
-    ----------
-    image : TiffImage
-        The file.
-    channel : int
-        Which of its channels.
-    expected : int or tuple of str
-        How many channels the file must hold, or their names: a channel more would be lost without a word, and
-        other names would put one channel's pixels under another's.
-    """
-
-    image: TiffImage
-    channel: int = 0
-    expected: int | tuple[str, ...] = 1
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self.image.path
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """``(T, Z, Y, X)``.
-
-        Raises
-        ------
-        TileReadError
-            If the file cannot be read, or holds other channels than expected.
-        """
-        (t, count, z, y, x), names = self.image.info.shape, self.image.info.channel_names
-        if self.expected not in (count, names):
-            one = (
-                self.expected if isinstance(self.expected, int) else f"{len(self.expected)} ({listing(self.expected)})"
-            )
-            raise TileReadError(f"{self.path}: it holds {count} channels ({listing(names)}), expected {one}")
-        return t, z, y, x
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the pixels."""
-        return self.image.info.dtype
-
-    @property
-    def pixel_size_um(self) -> float | None:
-        """Pixel size in µm, if the file states it."""
-        return self.image.info.pixel_size_um
-
-    def read(self, t: int, z: int, window: Window) -> NDArray[Any]:
-        """Read ``(H, W)`` pixels of a window."""
-        return self.image.read(self.channel, t, z, window)
 
 
 @dataclass(frozen=True)
@@ -274,10 +196,49 @@ class Fov:
         stack = self.read_window(names, pixels, t, z)
         return stack if downsample == 1 else area_mean(stack, pixels, grid)[0]
 
-    def read_window(self, channels: Sequence[str], window: Window, t: int = 0, z: ZChoice = 0) -> NDArray[Any]:
-        """Read ``(C, H, W)`` pixels of a window within the FOV, undownsampled; see :meth:`read`."""
-        planes = [self.plane(name) for name in channels]
-        return np.stack([self._read_plane(plane, t, z, window) for plane in planes])
+    def read_window(
+        self,
+        channels: Sequence[str],
+        window: Window,
+        t: int = 0,
+        z: ZChoice = 0,
+        *,
+        cache: ChunkCache | None = None,
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
+        """Read ``(C, H, W)`` pixels of a window within the FOV, undownsampled; see :meth:`read`.
+
+        Parameters
+        ----------
+        channels : sequence of str
+            Which channels, in this order.
+        window : Window
+            FOV px.
+        t : int
+            Time point.
+        z : int or "max" or "mean"
+            Plane or projection.
+        cache : ChunkCache, optional
+            Where decoded chunks are kept.
+        out : ndarray, (C, H, W), optional
+            Where the pixels are put, cast to its dtype.
+
+        Returns
+        -------
+        ndarray, (C, H, W)
+            `out`, or an array of :meth:`pixel_dtype`.
+        """
+        made = np.empty((len(channels), *window.shape), self.pixel_dtype(channels, z)) if out is None else out
+        for name, target in zip(channels, made, strict=True):
+            self._read_plane(self.plane(name), t, z, window, cache, target)
+        return made
+
+    def pixel_dtype(self, channels: Sequence[str], z: ZChoice = 0) -> np.dtype[Any]:
+        """Give the dtype that holds the pixels of some channels; float32 for the mean over z."""
+        if z == "mean":
+            return np.dtype(np.float32)
+        with self._named():
+            return np.result_type(*{self.plane(name).dtype for name in channels})
 
     def plane(self, channel: str) -> Plane:
         """Give a channel's plane.
@@ -291,7 +252,9 @@ class Fov:
             raise UnknownNameError("channel", channel, self.planes, where=f"FOV {self.name}")
         return self.planes[channel]
 
-    def read_labels(self, kind: Literal["mask", "annotation"], name: str, window: Window) -> NDArray[Any]:
+    def read_labels(
+        self, kind: Literal["mask", "annotation"], name: str, window: Window, *, cache: ChunkCache | None = None
+    ) -> NDArray[Any]:
         """Read labels of a window within the FOV.
 
         Parameters
@@ -302,6 +265,8 @@ class Fov:
             Its name.
         window : Window
             FOV px.
+        cache : ChunkCache, optional
+            Where decoded chunks are kept.
 
         Returns
         -------
@@ -318,7 +283,7 @@ class Fov:
         if name not in found:
             raise UnknownNameError(kind, name, found, where=f"FOV {self.name}")
         plane: Plane = found[name] if kind == "mask" else found[name].plane
-        labels = self._read_plane(plane, 0, 0, window)
+        labels = self._read_plane(plane, 0, 0, window, cache)
         if labels.dtype.kind not in "iub":
             raise TileReadError(f"FOV {self.name}: {plane.path}: a {kind} holds whole numbers, not {labels.dtype}")
         return labels
@@ -326,6 +291,10 @@ class Fov:
     def sources(self) -> list[Path]:
         """List the image files behind the FOV, each once."""
         return list(dict.fromkeys(plane.path for plane in self.planes.values()))
+
+    def all_planes(self) -> list[Plane]:
+        """List the planes of channels, masks and annotations."""
+        return [*self.planes.values(), *self.masks.values(), *(one.plane for one in self.annotations.values())]
 
     def _checked(self, plane: Plane) -> tuple[int, int, int, int]:
         """Give a plane's shape, holding its size against what was stated and against the other planes."""
@@ -343,9 +312,25 @@ class Fov:
             )
         return t, z, y, x
 
-    def _read_plane(self, plane: Plane, t: int, z: ZChoice, window: Window) -> NDArray[Any]:
+    def _read_plane(
+        self,
+        plane: Plane,
+        t: int,
+        z: ZChoice,
+        window: Window,
+        cache: ChunkCache | None = None,
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
         with self._named():
-            return self._project(plane, t, z, window)
+            one = self._checked_number(plane, t, z)
+            if isinstance(one, int):
+                return read_window(plane, t, one, window, cache, out)
+            planes = (read_window(plane, t, index, window, cache) for index in range(plane.shape[1]))
+            projected = _highest(planes) if one == "max" else _mean(planes, plane.shape[1])
+        if out is None:
+            return projected
+        out[...] = projected
+        return out
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -357,7 +342,8 @@ class Fov:
                 raise
             raise TileReadError(f"FOV {self.name}: {error}") from error
 
-    def _project(self, plane: Plane, t: int, z: ZChoice, window: Window) -> NDArray[Any]:
+    def _checked_number(self, plane: Plane, t: int, z: ZChoice) -> ZChoice:
+        """Hold a plane and the numbers asked of it against the FOV; give z as a plain number or projection."""
         times, depth, height, width = self._checked(plane)
         if (width, height) != self.size_px:
             raise TileReadError(
@@ -367,12 +353,22 @@ class Fov:
         for axis, index, count in (("t", _number(t, "t"), times), ("z", one, depth)):
             if isinstance(index, int) and not 0 <= index < count:
                 raise RegionError(f"FOV {self.name}: {axis} = {index} does not exist (0 to {count - 1} do)")
-        if isinstance(one, int):
-            return np.asarray(plane.read(t, one, window))
-        planes = np.stack([plane.read(t, index, window) for index in range(depth)])
-        if z == "max":
-            return np.asarray(planes.max(axis=0))
-        return np.asarray(planes.mean(axis=0, dtype=np.float64), np.float32)
+        return one
+
+
+def _highest(planes: Iterator[NDArray[Any]]) -> NDArray[Any]:
+    highest = next(planes).copy()
+    for plane in planes:
+        np.maximum(highest, plane, out=highest)
+    return highest
+
+
+def _mean(planes: Iterator[NDArray[Any]], count: int) -> NDArray[np.float32]:
+    total = next(planes).astype(np.float64)
+    for plane in planes:
+        total += plane
+    mean: NDArray[np.float32] = (total / count).astype(np.float32)
+    return mean
 
 
 def _number(value: object, what: str) -> int:

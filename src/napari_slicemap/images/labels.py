@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ..errors import FileFormatError
 from .acquisition import ReadOptions, image_files
-from .fov import Annotation, Plane, TiffPlane
-from .tiff import TiffImage
+from .fov import Annotation
+from .image import ImagePlane, open_image
+from .plane import Plane
 
 
 def masks_and_annotations(
@@ -51,7 +52,7 @@ def _planes(folder: Path, fovs: set[str], problems: list[str]) -> dict[str, dict
         if fov and name in made[fov]:
             raise FileFormatError(f"{file}: {name} of FOV {fov} stands twice, first in {made[fov][name].path.name}")
         if fov:
-            made[fov][name] = TiffPlane(TiffImage(file))
+            made[fov][name] = ImagePlane(open_image(file))
         else:
             problems.append(f"{file}: belongs to no FOV (expected <FOV>_<name>.tif); left out")
     return made

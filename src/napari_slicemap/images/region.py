@@ -156,10 +156,14 @@ class Grid:
         return Window(cells.x0 * d + self.x0, cells.x1 * d + self.x0, cells.y0 * d + self.y0, cells.y1 * d + self.y0)
 
 
-def bands(cells: Window, rows: int) -> Iterator[Window]:
-    """Cut a window into bands of at most `rows` rows, from the top."""
-    for top in range(cells.y0, cells.y1, max(1, rows)):
-        yield Window(cells.x0, cells.x1, top, min(top + max(1, rows), cells.y1))
+def blocks(cells: Window, side: int) -> Iterator[Window]:
+    """Cut a window into squares of at most `side`, row by row.
+
+    They start at multiples of `side`, wherever the window starts, so that neighbouring windows are cut alike.
+    """
+    for top in range(cells.y0 // side * side, cells.y1, side):
+        for left in range(cells.x0 // side * side, cells.x1, side):
+            yield Window(left, left + side, top, top + side) & cells
 
 
 def inside(region: Region, bounds: Window, what: str) -> Window:

@@ -1,4 +1,4 @@
-"""TIFF files as planes: metadata read once, pixels read when asked for."""
+"""TIFF files as planes: metadata read once and kept, pixels read chunk by chunk."""
 
 from __future__ import annotations
 
@@ -6,54 +6,41 @@ import logging
 import math
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import TileReadError
-from ..units import length_um
+from .image import (
+    SHARED_CHUNKS,
+    ImageInfo,
+    Recent,
+    Tiling,
+    describe,
+    file_state,
+    own,
+    plane_index,
+    read_bytes,
+    refuse_changed,
+    rows_of_px,
+    square_size_um,
+    unit_um,
+    unreadable,
+)
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from typing import BinaryIO
     from xml.etree.ElementTree import Element
 
     from numpy.typing import NDArray
 
-    from .region import Window
-
-# axes that tifffile names in files of unknown make; a run of such images is taken as channels
-_CHANNEL_AXES = "CIQS"
-_UNITS_UM = {"micron": 1.0, "um": 1.0, "µm": 1.0, "nm": 1e-3, "mm": 1e3}
-_SQUARE = 0.01  # relative difference of width and height up to which a pixel counts as square
-
-
-@dataclass(frozen=True)
-class TiffInfo:
-    """What a TIFF file says of itself.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        ``(T, C, Z, Y, X)``.
-    dtype : numpy.dtype
-        Of the pixels.
-    axes : str
-        The file's own axes, such as ``"CYX"``.
-    channel_names : tuple of str
-        All different: those stated by the file, else ``R``, ``G``, ``B`` or ``C0``, ``C1`` …
-    pixel_size_um : float or None
-        Pixel size in µm, if the file states it with a unit.
-    """
-
-    shape: tuple[int, int, int, int, int]
-    dtype: np.dtype[Any]
-    axes: str
-    channel_names: tuple[str, ...]
-    pixel_size_um: float | None
+_PAGES = 64  # how many pages' tables are read at once: a long stack need not be read whole to show one plane
+_JPEG = (6, 7, 34892, 33007)
 
 
 @dataclass(frozen=True)
@@ -75,7 +62,7 @@ class TiffImage:
     page: int | None = None
 
     @cached_property
-    def info(self) -> TiffInfo:
+    def info(self) -> ImageInfo:
         """Metadata, read at the first use.
 
         Raises
@@ -83,32 +70,86 @@ class TiffImage:
         TileReadError
             Naming the file, if it is missing or no TIFF image.
         """
-        import tifffile
-
         try:
-            with _heard() as complaints, tifffile.TiffFile(self.path) as tif:
-                found = self._describe(tif)
-                _refuse_cut_short(complaints)
-                return found
+            return self._opened().info
         except Exception as error:
             raise self._unreadable(error) from error
 
-    def _describe(self, tif: Any) -> TiffInfo:
-        series = self._series(tif)
+    @property
+    def key(self) -> Hashable:
+        """Of the file as it is now."""
+        return "tiff", self.path, self.series, self.page, *file_state(self.path)
+
+    def read_chunk(self, channel: int, t: int, z: int, row: int, column: int) -> NDArray[Any]:
+        """Decode one chunk; see :class:`~napari_slicemap.images.image.ImageFile`."""
+        info = self.info
+        try:
+            opened = self._opened()
+            refuse_changed(self.path, info, opened.info)
+            if opened.stack is None:
+                return self._read_whole(channel, t, z)
+            number, inner = opened.stack.place(channel, t, z)
+            page = self._page_at(number, info)
+            with page.path.open("rb", buffering=0) as stream:
+                return opened.stack.layout.read(stream, page, inner, row, column, info.dtype)
+        except Exception as error:
+            raise self._unreadable(error) from error
+
+    def _page_at(self, number: int, info: ImageInfo) -> _Page:
+        """Say where a page lies; OME-TIFF may be spread over several files, each of which may come, go and change."""
+        block, within = divmod(number, _PAGES)
+        opened = self._opened(block)
+        page = opened.pages[within]
+        if page is None or (page.path != self.path and file_state(page.path) != page.state):
+            _OPENED.forget((self.key, block))
+            opened = self._opened(block)
+            page = opened.pages[within]
+        refuse_changed(self.path, info, opened.info)
+        if page is None:
+            raise ValueError(f"page {number} lies in another file, which is missing")
+        return page
+
+    def _opened(self, block: int = 0) -> _Opened:
+        """Give what is known of the file as it is now, and where the pixels of some of its pages lie."""
+        return _OPENED.get((self.key, block), lambda: self._open(block))
+
+    def _open(self, block: int) -> _Opened:
+        import tifffile
+
+        with _heard() as complaints, tifffile.TiffFile(self.path) as tif:
+            series = self._series(tif)
+            stack, pages = self._stack(tif, series, block)
+            found = self._describe(tif, series, stack)
+            _refuse_cut_short(complaints)
+            return _Opened(found, stack, pages)
+
+    def _describe(self, tif: Any, series: Any, stack: _Stack | None) -> ImageInfo:
         part = series if self.page is None else self._page(series, self.page)
         axes, shape = part.axes, part.shape
-        if unknown := set(axes) - set("TZYX" + _CHANNEL_AXES) or {"Y", "X"} - set(axes):
-            raise ValueError(f"axes {axes} hold {', '.join(sorted(unknown))}, which is no T, C, Z, Y or X")
-        dtype = np.dtype(series.dtype)
-        if dtype.kind not in "buif":
-            raise ValueError(f"pixels of type {dtype} cannot be shown")
-        sizes = dict(zip(axes, shape, strict=True))
-        count = math.prod(size for axis, size in zip(axes, shape, strict=True) if axis in _CHANNEL_AXES)
-        full = (sizes.get("T", 1), count, sizes.get("Z", 1), sizes["Y"], sizes["X"])
+        chunk_shape = stack.layout.chunk_shape if stack else _plane_shape(axes, shape)
         ome = _ome_pixels(tif, self.series)
-        stated = _imagej_names(tif, count) if ome is None else _ome_names(ome)
+        plain = describe(axes, shape, np.dtype(series.dtype), chunk_shape)
+        stated = _imagej_names(tif, plain.shape[1]) if ome is None else _ome_names(ome)
         size = _imagej_pixel_size_um(tif) if ome is None else _ome_pixel_size_um(ome)
-        return TiffInfo(full, dtype, axes, _channel_names(stated, count, axes), size)
+        return describe(axes, shape, plain.dtype, chunk_shape, stated, size)
+
+    def _stack(self, tif: Any, series: Any, block: int) -> tuple[_Stack | None, tuple[_Page | None, ...]]:
+        """Find out where the pixels lie; ``None`` where only tifffile knows."""
+        if self.page is not None:
+            page = self._page(series, self.page)
+            layout = _layout_of(page)
+            return _Stack.of(page.axes, page.shape, 0, layout), (_page(tif, page, self.path),)
+        keyframe, axes, shape = series.keyframe, series.axes, tuple(series.shape)
+        paged = len(axes) - len(keyframe.axes)
+        if axes.endswith(keyframe.axes) and len(series.pages) == math.prod(shape[:paged]):
+            layout = _layout_of(keyframe)
+            some = range(block * _PAGES, min(len(series.pages), (block + 1) * _PAGES)) if layout else ()
+            pages = tuple(None if (page := series.pages[n]) is None else _page(tif, page, self.path) for n in some)
+            return _Stack.of(axes, shape, paged, layout), pages
+        if series.dataoffset is not None:  # one page says where all planes lie, as ImageJ has it
+            run = _Page(self.path, (0, 0), np.array([series.dataoffset]), np.array([math.prod(shape)]))
+            return _Stack.of(axes, shape, 0, _rows_of(axes, shape, _stored_dtype(keyframe))), (run,)
+        return None, ()
 
     def _series(self, tif: Any) -> Any:
         if not self.series < len(tif.series):
@@ -123,55 +164,254 @@ class TiffImage:
             raise ValueError(f"page {number} lies in another file, which is missing")
         return page
 
-    def read(self, channel: int, t: int, z: int, window: Window) -> NDArray[Any]:
-        """Read a window of one plane.
-
-        Parameters
-        ----------
-        channel, t, z : int
-            Which plane.
-        window : Window
-            Within the image, px.
-
-        Returns
-        -------
-        ndarray, (H, W)
-            In the file's dtype.
-
-        Raises
-        ------
-        TileReadError
-            Naming the file, if it cannot be read.
-        """
+    def _read_whole(self, channel: int, t: int, z: int) -> NDArray[Any]:
+        """Decode a plane by tifffile: the page that holds it, or the whole series where a page holds many planes."""
         import tifffile
 
-        try:
-            with _heard() as complaints, tifffile.TiffFile(self.path) as tif:
-                plane = self._plane(self._series(tif), channel, t, z)
-                _refuse_cut_short(complaints)
-                return np.array(plane[window.y0 : window.y1, window.x0 : window.x1])
-        except Exception as error:
-            raise self._unreadable(error) from error
+        with _heard() as complaints, tifffile.TiffFile(self.path) as tif:
+            plane = self._plane(self._series(tif), channel, t, z)
+            _refuse_cut_short(complaints)
+            return own(plane.astype(self.info.dtype, copy=False))
 
     def _plane(self, series: Any, channel: int, t: int, z: int) -> NDArray[Any]:
-        """Decode the one page that holds a plane, or the whole series where a page holds many planes."""
         if self.page is not None:
             page = self._page(series, self.page)
-            return np.asarray(page.asarray()[_index(page.axes, page.shape, channel, t, z)])
-        at = _index(series.axes, series.shape, channel, t, z)
+            return _upright(page.asarray()[plane_index(page.axes, page.shape, channel, t, z)], page.axes)
+        at = plane_index(series.axes, series.shape, channel, t, z)
         paged = len(series.axes) - len(series.keyframe.axes)
         pages = series.shape[:paged]
         if series.axes.endswith(series.keyframe.axes) and len(series.pages) == math.prod(pages):
             number = int(np.ravel_multi_index(at[:paged], pages)) if paged else 0
-            return np.asarray(self._page(series, number).asarray()[at[paged:]])
-        return np.asarray(series.asarray()[at])
+            return _upright(self._page(series, number).asarray()[at[paged:]], series.axes)
+        return _upright(series.asarray()[at], series.axes)
 
     def _unreadable(self, error: Exception) -> TileReadError:
-        if isinstance(error, FileNotFoundError):
-            return TileReadError(f"{self.path}: there is no such file")
-        return TileReadError(f"{self.path}: cannot be read as a TIFF image ({error})")
+        return unreadable(self.path, error, "a TIFF image")
 
 
+# --- where the pixels lie ------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Page:
+    """Where the pixels of one page lie in its file.
+
+    Parameters
+    ----------
+    path : Path
+        The file; not always the image's.
+    state : tuple of int
+        That file's, when it was opened.
+    offsets, counts : ndarray of int64
+        Of its segments, bytes; 0 for one that was never written.
+    decode : callable, optional
+        tifffile's, ``(bytes, number of the segment)`` → pixels; it works while the file is closed.
+    """
+
+    path: Path
+    state: tuple[int, int]
+    offsets: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    decode: Callable[[bytes, int], NDArray[Any]] | None = None
+    nodata: float = 0
+
+    def segment(self, stream: BinaryIO, index: int, keep: bool) -> NDArray[Any] | None:
+        """Decode one segment ``(height, width, samples)``; ``None`` for one that was never written."""
+        decode = self.decode
+        if not index < min(len(self.offsets), len(self.counts)) or decode is None:
+            raise ValueError(f"its table of strips or tiles lacks number {index}")
+        offset, count = int(self.offsets[index]), int(self.counts[index])
+        if offset == 0 or count == 0:
+            return None
+
+        def load() -> NDArray[Any]:
+            return decode(read_bytes(stream, offset, count), index)
+
+        return SHARED_CHUNKS.get((self.path, self.state, offset), load) if keep else load()
+
+
+@dataclass(frozen=True)
+class _Segments:
+    """Tiles or strips, each decoded by itself.
+
+    Parameters
+    ----------
+    tiling : Tiling
+        Of one plane.
+    planar : bool
+        Whether each sample (R, G, B) has its own segments.
+    sample : int or None
+        Place of the samples among the page's axes.
+    """
+
+    tiling: Tiling
+    planar: bool
+    sample: int | None
+
+    @property
+    def chunk_shape(self) -> tuple[int, int]:
+        return self.tiling.chunk_shape
+
+    def read(
+        self, stream: BinaryIO, page: _Page, at: tuple[Any, ...], row: int, column: int, dtype: np.dtype[Any]
+    ) -> NDArray[Any]:
+        rows, columns = self.tiling.count
+        sample = 0 if self.sample is None else int(at[self.sample])
+        first, sample = (sample * rows * columns, 0) if self.planar else (0, sample)
+        keep = self.sample is not None and not self.planar
+
+        def segment(y: int, x: int) -> NDArray[Any]:
+            found = page.segment(stream, first + y * columns + x, keep)
+            return np.full(self.tiling.segment, page.nodata, dtype) if found is None else found[:, :, sample]
+
+        return self.tiling.chunk(row, column, dtype, segment)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Uncompressed pixels one after the other; any rows can be read.
+
+    Parameters
+    ----------
+    axes : str
+        Of what is stored in one run.
+    shape : tuple of int
+        Their lengths.
+    dtype : numpy.dtype
+        In the file's byte order.
+    """
+
+    axes: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @cached_property
+    def chunk_shape(self) -> tuple[int, int]:
+        height, width = _plane_shape(self.axes, self.shape)
+        return rows_of_px(self._row_px, height), width
+
+    @cached_property
+    def _row_px(self) -> int:
+        return math.prod(self.shape[self.axes.index("Y") + 1 :])
+
+    def read(
+        self, stream: BinaryIO, page: _Page, at: tuple[Any, ...], row: int, column: int, dtype: np.dtype[Any]
+    ) -> NDArray[Any]:
+        y = self.axes.index("Y")
+        height = min(self.chunk_shape[0], self.shape[y] - row * self.chunk_shape[0])
+        if row < 0 or column != 0 or height <= 0:
+            raise IndexError(f"chunk {row}, {column} is out of bounds")
+        if page.offsets[0] == 0 or page.counts[0] == 0:
+            return np.full((height, self.chunk_shape[1]), page.nodata, dtype)
+        if any(page.offsets[:-1] + page.counts[:-1] != page.offsets[1:]):
+            raise ValueError("its strips do not follow one another as those of its first page do")
+        before = int(np.ravel_multi_index(at[:y], self.shape[:y])) if y else 0
+        first = (before * self.shape[y] + row * self.chunk_shape[0]) * self._row_px
+        size = self.dtype.itemsize
+        raw = read_bytes(stream, int(page.offsets[0]) + first * size, height * self._row_px * size)
+        pixels = np.frombuffer(raw, self.dtype).reshape(height, *self.shape[y + 1 :])
+        return own(pixels[(slice(None), *at[y + 1 :])].astype(dtype, copy=False))
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """How the planes of an image are spread over its pages.
+
+    Parameters
+    ----------
+    axes : str
+        Of the whole stack.
+    shape : tuple of int
+        Their lengths.
+    paged : int
+        How many of the axes, from the first, are counted in pages.
+    layout : _Rows or _Segments
+        Of each page.
+    """
+
+    axes: str
+    shape: tuple[int, ...]
+    paged: int
+    layout: _Rows | _Segments
+
+    @classmethod
+    def of(cls, axes: str, shape: tuple[int, ...], paged: int, layout: _Rows | _Segments | None) -> _Stack | None:
+        return None if layout is None else cls(axes, shape, paged, layout)
+
+    def place(self, channel: int, t: int, z: int) -> tuple[int, tuple[Any, ...]]:
+        """Give the number of a plane's page, and the plane's index in it."""
+        at = plane_index(self.axes, self.shape, channel, t, z)
+        number = int(np.ravel_multi_index(at[: self.paged], self.shape[: self.paged])) if self.paged else 0
+        return number, at[self.paged :]
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """What is kept of a file: its metadata, and where the pixels of a block of pages lie."""
+
+    info: ImageInfo
+    stack: _Stack | None
+    pages: tuple[_Page | None, ...]
+
+
+_OPENED: Recent[_Opened] = Recent(2048)
+
+
+def _layout_of(page: Any) -> _Rows | _Segments | None:
+    """Say how a page's pixels can be read in part, ``None`` where they cannot."""
+    page = page.keyframe
+    if page.is_final:
+        return _rows_of(page.axes, tuple(page.shape), _stored_dtype(page))
+    _, depth, height, width, _ = page.shaped
+    if not set(page.axes) <= set("YXS") or depth != 1 or (height, width) != _plane_shape(page.axes, page.shape):
+        return None
+    segment = (page.tilelength, page.tilewidth) if page.is_tiled else (min(page.rowsperstrip, height), width)
+    sample = page.axes.find("S")
+    return _Segments(Tiling((height, width), segment), page.planarconfig == 2, None if sample < 0 else sample)
+
+
+def _rows_of(axes: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> _Rows | None:
+    return _Rows(axes, shape, dtype) if -1 < axes.find("Y") < axes.find("X") else None
+
+
+def _stored_dtype(page: Any) -> np.dtype[Any]:
+    dtype: np.dtype[Any] = np.dtype(page.dtype)
+    return dtype.newbyteorder(page.parent.byteorder)
+
+
+def _page(tif: Any, page: Any, own_path: Path) -> _Page:
+    """Take from a page all that is needed once its file is closed."""
+    keyframe = page.keyframe
+    jpeg = {"jpegtables": page.jpegtables, "jpegheader": keyframe.jpegheader} if keyframe.compression in _JPEG else {}
+    decode = keyframe.decode
+
+    def one(raw: bytes, index: int) -> NDArray[Any]:
+        pixels: NDArray[Any] = decode(raw, index, **jpeg)[0][0]
+        return pixels
+
+    path = own_path if page.parent is tif else Path(page.parent.filehandle.path)
+    # where tifffile knows that the strips make one run, the first says where it begins
+    strips = 1 if page is keyframe and page.is_final else None
+    return _Page(
+        path,
+        file_state(path),
+        np.array(page.dataoffsets[:strips], np.int64),
+        np.array(page.databytecounts[:strips], np.int64),
+        one,
+        keyframe.nodata,
+    )
+
+
+def _plane_shape(axes: str, shape: Sequence[int]) -> tuple[int, int]:
+    """Give ``(height, width)``; zeros where there is no such axis, which is refused elsewhere."""
+    height, width = (shape[axes.index(axis)] if axis in axes else 0 for axis in "YX")
+    return height, width
+
+
+def _upright(plane: Any, axes: str) -> NDArray[Any]:
+    found: NDArray[Any] = np.asarray(plane)
+    return found.T if axes.index("X") < axes.index("Y") else found
+
+
+# --- what the file says of itself ------------------------------------------------------------------------------
 @contextmanager
 def _heard() -> Iterator[list[str]]:
     """Gather what tifffile logs in this thread, instead of letting it onto a user's terminal."""
@@ -193,23 +433,6 @@ def _refuse_cut_short(complaints: Sequence[str]) -> None:
         raise ValueError("the file is cut short: some of its pages or its description are missing")
 
 
-def _index(axes: str, shape: tuple[int, ...], channel: int, t: int, z: int) -> tuple[Any, ...]:
-    """Index every axis but Y and X; several channel axes count as one, the last of them fastest."""
-    places = [place for place, axis in enumerate(axes) if axis in _CHANNEL_AXES]
-    picked = np.unravel_index(channel, tuple(shape[place] for place in places)) if places else ()
-    of_place = dict(zip(places, map(int, picked), strict=True))
-    of_axis = {"T": t, "Z": z, "Y": slice(None), "X": slice(None)}
-    return tuple(of_place[place] if place in of_place else of_axis[axis] for place, axis in enumerate(axes))
-
-
-def _channel_names(stated: Sequence[str], count: int, axes: str) -> tuple[str, ...]:
-    """Take the names stated if there is one a channel; those that stand twice get their channel's number."""
-    if len(stated) != count or not all(stated):
-        rgb = "RGBA"[:count] if "S" in axes and count <= len("RGBA") else ""
-        return tuple(rgb) or tuple(f"C{index}" for index in range(count))
-    return tuple(name if stated.count(name) == 1 else f"{name} (C{index})" for index, name in enumerate(stated))
-
-
 def _ome_pixels(tif: Any, series: int) -> Element | None:
     """Give the ``Pixels`` element of a series, ``None`` where the file is no OME-TIFF."""
     if not tif.is_ome:
@@ -227,13 +450,10 @@ def _ome_names(pixels: Element) -> list[str]:
 def _ome_pixel_size_um(pixels: Element) -> float | None:
     sizes = []
     for axis in "XY":
-        unit = _unit_um(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        unit = unit_um(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
         stated = pixels.get(f"PhysicalSize{axis}")
         sizes.append(None if stated is None or unit is None else float(stated) * unit)
-    width, height = sizes
-    if width and height and abs(width / height - 1) > _SQUARE:
-        raise ValueError(f"its pixels are {width:g} × {height:g} µm; only square pixels can be shown")
-    return width if width is not None and 0 < width < math.inf else None
+    return square_size_um(*sizes)
 
 
 def _imagej_names(tif: Any, count: int) -> list[str]:
@@ -247,19 +467,9 @@ def _imagej_pixel_size_um(tif: Any) -> float | None:
     """Give the pixel size in ImageJ's unit; plain TIFF resolution is print size and says nothing."""
     stated = str((tif.imagej_metadata or {}).get("unit", ""))
     # ImageJ writes µ as an escape
-    unit = _unit_um(re.sub(r"\\u00[bB]5", "µ", stated))
+    unit = unit_um(re.sub(r"\\u00[bB]5", "µ", stated))
     tag = tif.pages[0].tags.get("XResolution")
     if unit is None or tag is None or not all(tag.value):
         return None
     pixels, units = tag.value
     return float(units / pixels * unit)
-
-
-def _unit_um(unit: str) -> float | None:
-    """Give a unit in µm; ``None`` for what is no length, such as OME's "pixel" and "reference frame"."""
-    if unit in _UNITS_UM:
-        return _UNITS_UM[unit]
-    try:
-        return length_um(f"1 {unit}") if unit else None
-    except ValueError:
-        return None

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +15,10 @@ from ..errors import PixelSizeUnknownError, PlacementError, TileReadError
 from ..images.acquisition import StageY, TilePosition
 from ..images.fov import SAME_PIXEL_SIZE, Fov
 from ..images.region import Window
+from .index import TileIndex
 
 if TYPE_CHECKING:
-    from shapely import STRtree
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -72,26 +74,24 @@ class Placement:
     slice_id: str
 
     @cached_property
-    def shape(self) -> tuple[int, int]:
-        """``(height, width)`` of the canvas, map px."""
-        return max(t.window.y1 for t in self.tiles), max(t.window.x1 for t in self.tiles)
+    def windows(self) -> NDArray[np.int64]:
+        """``x0, x1, y0, y1`` of each tile, map px: int64 ``(N, 4)``."""
+        numbers = chain.from_iterable(tile.window for tile in self.tiles)
+        return np.fromiter(numbers, np.int64, 4 * len(self.tiles)).reshape(-1, 4)
 
     @cached_property
-    def _index(self) -> STRtree:
-        import shapely
+    def shape(self) -> tuple[int, int]:
+        """``(height, width)`` of the canvas, map px."""
+        return int(self.windows[:, 3].max()), int(self.windows[:, 1].max())
 
-        x0, x1, y0, y1 = np.array([tile.window for tile in self.tiles], dtype=float).T
-        return shapely.STRtree(shapely.box(x0, y0, x1, y1))
+    @cached_property
+    def _index(self) -> TileIndex:
+        return TileIndex(self.windows)
 
     def visible(self, window: Window) -> list[int]:
         """List the indices of the tiles that share a pixel with a window (map px), in painting order."""
-        import shapely
-
-        if window.empty:
-            return []
-        # half a pixel inside, so that a tile that only touches the window is not found
-        box = shapely.box(window.x0 + 0.5, window.y0 + 0.5, window.x1 - 0.5, window.y1 - 0.5)
-        return sorted(int(index) for index in self._index.query(box))
+        found: list[int] = self._index.touching(window).tolist()
+        return found
 
     def stage_um(self, x: float, y: float) -> tuple[float, float]:
         """Take a point from map px to stage µm.

@@ -57,5 +57,6 @@ def normalise(plane: NDArray[Any], settings: ChannelSettings) -> NDArray[np.floa
     if high == low:
         stepped: NDArray[np.float64] = (values > low).astype(np.float64)
         return stepped
-    scaled = np.clip((values - low) / (high - low), 0, 1) ** settings.gamma
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # beyond all numbers is beyond the limits
+        scaled = np.clip((values - low) / (high - low), 0, 1) ** settings.gamma
     return np.nan_to_num(scaled, nan=0.0)

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..errors import FileFormatError, RegionError, UnknownNameError
+from ..images.cache import ChunkCache
 from ..images.fov import Fov, ZChoice
 from ..images.region import Grid, Region, Window, inside
-from .cache import PlaneCache
 from .channels import ChannelSettings, check_settings, hex_color
 from .overlays import Overlay
-from .scene import Method, Pixels, paint, stack_cells
+from .scene import Method, Pixels, paint, scratch, signed, stack_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from .scene import Labels
 
 
 def render_fov_to_array(
@@ -36,7 +38,8 @@ def render_fov_to_array(
     t: int = 0,
     z: ZChoice = 0,
     labels: Mapping[str, NDArray[Any]] | None = None,
-    cache: PlaneCache | None = None,
+    cache: ChunkCache | None = None,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Render one FOV.
 
@@ -71,14 +74,16 @@ def render_fov_to_array(
         Plane or projection.
     labels : mapping of str to ndarray of int (H, W), optional
         Masks and annotations by name, where `source` is arrays.
-    cache : PlaneCache, optional
-        Where decoded planes are kept.
+    cache : ChunkCache, optional
+        Where decoded chunks are kept.
+    out : ndarray, (C, H, W), optional
+        Where the channels are put, with ``composite=False`` at downsample 1: a map hands out its own memory.
 
     Returns
     -------
     ndarray
-        uint8 ``(H, W, 3)``, or ``(H, W, 4)`` with `alpha`; with ``composite=False`` the channels
-        ``(C, H, W)``: source dtype at downsample 1, float32 above.
+        uint8 ``(H, W, 3)`` (a view of RGBA memory), or ``(H, W, 4)`` with `alpha`; with ``composite=False`` the
+        channels ``(C, H, W)``: source dtype at downsample 1, float32 above.
 
     Raises
     ------
@@ -89,7 +94,7 @@ def render_fov_to_array(
     TileReadError
         If a file cannot be read.
     ValueError
-        If no channel is given, or `downsample` is less than 1.
+        If no channel is given, `downsample` is less than 1, or `out` does not fit.
     """
     check_settings(channel_settings)
     if overlays and not composite:
@@ -100,10 +105,14 @@ def render_fov_to_array(
     window = scene.bounds if region is None else inside(region, scene.bounds, scene.name)
     window = window if pad else window & scene.bounds
     cells = grid.cells(window)
+    if out is not None:
+        if composite or downsample != 1 or pad or out.shape != (len(channel_settings), *cells.shape):
+            raise ValueError(f"out {out.shape} takes the channels at downsample 1, {len(channel_settings)} of {cells}")
+        return scene.read(list(channel_settings), grid.pixels(cells), out)
     if not composite:
         return stack_cells(scene, list(channel_settings), cells, grid, method=method)
     painted = paint(scene, channel_settings, cells, grid, overlays, method=method, background=hex_color(background))
-    return with_alpha(painted.image, painted.covered) if alpha else painted.image
+    return painted.rgba if alpha else painted.image
 
 
 def with_alpha(image: NDArray[np.uint8], opaque: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -140,7 +149,7 @@ class _FovScene:
     fov: Fov
     t: int
     z: ZChoice
-    cache: PlaneCache
+    cache: ChunkCache
 
     @property
     def name(self) -> str:
@@ -155,21 +164,26 @@ class _FovScene:
             self.fov.plane(name)
 
     def pixels(self, channels: Sequence[str], window: Window) -> Pixels:
-        if not channels:  # all are invisible
-            return Pixels(np.zeros((0, *window.shape), np.uint8), self.owners(window))
-        return Pixels(self.cache.read(self.fov, channels, window, self.t, self.z), self.owners(window))
+        dtype = self.fov.pixel_dtype(channels, self.z) if channels else np.dtype(np.uint8)  # all may be invisible
+        return Pixels(self.read(channels, window, scratch((len(channels), *window.shape), dtype)))
 
-    def labels(self, kind: Literal["mask", "annotation"], name: str, window: Window) -> NDArray[np.int64]:
-        return self.fov.read_labels(kind, name, window).astype(np.int64)
+    def read(self, channels: Sequence[str], window: Window, out: NDArray[Any]) -> NDArray[Any]:
+        return self.fov.read_window(channels, window, self.t, self.z, cache=self.cache, out=out)
+
+    def stored_step(self) -> int:
+        return 1
+
+    def stored(self, channels: Sequence[str], block: Window, grid: Grid) -> None:  # noqa: ARG002
+        return None
+
+    def labels(self, kind: Literal["mask", "annotation"], name: str, window: Window) -> Labels:
+        return signed(self.fov.read_labels(kind, name, window, cache=self.cache))
 
     def owners(self, window: Window) -> NDArray[np.int32]:
         return np.zeros(window.shape, np.int32)
 
     def colors(self, name: str, tile: int) -> dict[int, str]:  # noqa: ARG002 - there is but one tile
         return annotation_colors(self.fov, name)
-
-    def unreadable(self) -> frozenset[int]:
-        return frozenset()
 
 
 @dataclass(frozen=True)
@@ -191,18 +205,28 @@ class _ArrayScene:
                 raise UnknownNameError("channel", name, self.arrays, where=self.name)
 
     def pixels(self, channels: Sequence[str], window: Window) -> Pixels:
-        at = window.slices_in(Window(0, 0, 0, 0))
-        planes = [np.asarray(self.arrays[name])[at] for name in channels]
-        stack = np.stack(planes) if planes else np.zeros((0, *window.shape), np.uint8)
-        return Pixels(stack, self.owners(window))
+        dtype = np.result_type(*(self.arrays[name].dtype for name in channels)) if channels else np.dtype(np.uint8)
+        return Pixels(self.read(channels, window, scratch((len(channels), *window.shape), dtype)))
 
-    def labels(self, kind: Literal["mask", "annotation"], name: str, window: Window) -> NDArray[np.int64]:
+    def read(self, channels: Sequence[str], window: Window, out: NDArray[Any]) -> NDArray[Any]:
+        at = window.slices_in(Window(0, 0, 0, 0))
+        for name, target in zip(channels, out, strict=True):
+            target[...] = self.arrays[name][at]
+        return out
+
+    def stored_step(self) -> int:
+        return 1
+
+    def stored(self, channels: Sequence[str], block: Window, grid: Grid) -> None:  # noqa: ARG002
+        return None
+
+    def labels(self, kind: Literal["mask", "annotation"], name: str, window: Window) -> Labels:
         if name not in self.label_arrays:
             raise UnknownNameError(kind, name, self.label_arrays, where=self.name)
         found = np.asarray(self.label_arrays[name])
         if found.shape != (self.bounds.y1, self.bounds.x1):
             raise ValueError(f"{kind} {name} is {found.shape}, the channels are {self.bounds.shape}")
-        return found[window.slices_in(Window(0, 0, 0, 0))].astype(np.int64)
+        return signed(found[window.slices_in(Window(0, 0, 0, 0))])
 
     def owners(self, window: Window) -> NDArray[np.int32]:
         return np.zeros(window.shape, np.int32)
@@ -210,21 +234,18 @@ class _ArrayScene:
     def colors(self, name: str, tile: int) -> dict[int, str]:  # noqa: ARG002 - there is but one tile
         raise ValueError(f"annotation {name}: give its colours, since arrays have no table of them")
 
-    def unreadable(self) -> frozenset[int]:
-        return frozenset()
-
 
 def _scene(
     source: Fov | Mapping[str, NDArray[Any]],
     labels: Mapping[str, NDArray[Any]] | None,
     t: int,
     z: ZChoice,
-    cache: PlaneCache | None,
+    cache: ChunkCache | None,
 ) -> _FovScene | _ArrayScene:
     if isinstance(source, Fov):
         if labels:
             raise ValueError("labels go with arrays; a FOV has its own masks and annotations")
-        return _FovScene(source, t, z, cache or PlaneCache())
+        return _FovScene(source, t, z, ChunkCache() if cache is None else cache)
     shapes = {name: np.shape(array) for name, array in source.items()}
     if not shapes:
         raise ValueError("no channel was given; expected a mapping of channel name to 2-D array")
@@ -232,4 +253,4 @@ def _scene(
         raise ValueError(f"the channels must be 2-D arrays of one shape, they are {shapes}")
     if t != 0 or z not in (0, "max", "mean"):
         raise RegionError(f"arrays given have one time and one plane; t = {t}, z = {z} does not exist")
-    return _ArrayScene(source, labels or {})
+    return _ArrayScene({name: np.asarray(array) for name, array in source.items()}, labels or {})

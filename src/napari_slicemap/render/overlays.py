@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from ..files import value_object
-from .channels import Color, rgb
+from .channels import Color, hex_color, rgb
 from .profile import Alpha
 
 if TYPE_CHECKING:
@@ -113,12 +113,12 @@ def halo(overlays: Sequence[Overlay], downsample: int) -> int:
     return max(reach, default=0)
 
 
-def outline(labels: NDArray[np.int64], thickness: int, owner: NDArray[np.int32] | None = None) -> NDArray[np.bool_]:
+def outline(labels: NDArray[Any], thickness: int, owner: NDArray[np.int32] | None = None) -> NDArray[np.bool_]:
     """Find the inner boundary of labels.
 
     Parameters
     ----------
-    labels : ndarray of int64, (H, W)
+    labels : ndarray of int, (H, W)
         0 is background, ``OUTSIDE`` is where no image is.
     thickness : int
         Thickness of the boundary in px, counted along rows and columns.
@@ -169,7 +169,7 @@ def blend(image: NDArray[np.uint8], where: NDArray[np.bool_], color: str, alpha:
 
 def draw_mask(
     image: NDArray[np.uint8],
-    labels: NDArray[np.int64],
+    labels: NDArray[Any],
     overlay: MaskOverlay,
     downsample: int,
     margin: Window,
@@ -181,7 +181,7 @@ def draw_mask(
     ----------
     image : ndarray of uint8, (H, W, 3)
         What lies under it.
-    labels : ndarray of int64
+    labels : ndarray of int
         Labels of the image and of a halo around it, output px.
     overlay : MaskOverlay
         The style.
@@ -199,10 +199,30 @@ def draw_mask(
     blend(image, chosen[margin.y0 : margin.y1, margin.x0 : margin.x1], overlay.color, overlay.alpha)
 
 
-def draw_annotation(image: NDArray[np.uint8], labels: NDArray[Any], overlay: AnnotationOverlay) -> None:
-    """Draw an annotation's labels ``(H, W)`` onto an RGB image ``(H, W, 3)``, in place."""
-    for label, color in overlay.colors.items():
-        blend(image, labels == label, color, overlay.alpha)
+def draw_annotation(
+    image: NDArray[np.uint8], labels: NDArray[Any], colors: Mapping[int, str], alpha: float
+) -> None:
+    """Draw an annotation's labels ``(H, W)`` onto an RGB image ``(H, W, 3)``, in place.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, (H, W, 3)
+        What lies under it.
+    labels : ndarray of int, (H, W)
+        Labels; those without a colour are left out.
+    colors : mapping of int to str
+        Label → colour.
+    alpha : float
+        0–1.
+    """
+    if not colors:
+        return
+    known = np.array(sorted(colors), np.int64)
+    inks = np.array([rgb(hex_color(colors[int(label)])) for label in known])
+    place = np.searchsorted(known, labels).clip(0, len(known) - 1)
+    found = known[place] == labels
+    mixed = (1 - alpha) * image[found] + alpha * 255 * inks[place[found]]
+    image[found] = np.rint(mixed).astype(np.uint8)
 
 
 def draw_shapes(image: NDArray[np.uint8], overlay: RoiOverlay, grid: Grid, cells: Window) -> None:

@@ -130,13 +130,58 @@ def fitted_scale_bar(style: ScaleBarStyle, width_px: int, pixel_size_nm: float |
     return ScaleBar(length_nm / pixel_size_nm, length_nm, length_label(length_nm))
 
 
-def draw_scale_bar(image: NDArray[np.uint8], bar: ScaleBar, style: ScaleBarStyle) -> tuple[NDArray[np.uint8], str]:
-    """Draw a scale bar onto a copy of an image.
+@dataclass(frozen=True)
+class PlacedScaleBar:
+    """A scale bar rasterised for images of one size: a small patch, and where it goes.
 
     Parameters
     ----------
-    image : ndarray of uint8, (H, W, 3) or (H, W, 4)
-        RGB or RGBA.
+    top, left : int
+        Row and column of the image where the patch begins.
+    ink, rim : ndarray of float64, (h, w)
+        Coverage, 0–1, of the bar with its label and of the rim around them. They lie wholly within the image.
+    color : str
+        Of the bar.
+    """
+
+    top: int
+    left: int
+    ink: NDArray[np.float64]
+    rim: NDArray[np.float64]
+    color: str
+
+    def stamp(self, rows: NDArray[np.uint8], top: int) -> NDArray[np.uint8]:
+        """Draw what falls onto some rows of the image; the pixels are the same however the image is cut.
+
+        Parameters
+        ----------
+        rows : ndarray of uint8, (h, W, 3) or (h, W, 4)
+            Rows of the image, over its whole width. They are left alone.
+        top : int
+            Row of the image where they begin.
+
+        Returns
+        -------
+        ndarray of uint8
+            A copy with the bar, which is opaque; `rows` itself where the bar does not touch it.
+        """
+        first, last = max(self.top, top), min(self.top + len(self.ink), top + len(rows))
+        if first >= last:
+            return rows
+        made = rows.copy()
+        part = made[first - top : last - top, self.left : self.left + self.ink.shape[1]]
+        shared = slice(first - self.top, last - self.top)
+        _mix(part, self.ink[shared], self.rim[shared], self.color)
+        return made
+
+
+def place_scale_bar(shape: tuple[int, int], bar: ScaleBar, style: ScaleBarStyle) -> tuple[PlacedScaleBar | None, str]:
+    """Find out what is to be drawn for a scale bar, and where, on an image of some size.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        ``(height, width)`` of the image.
     bar : ScaleBar
         What to draw: ``round(bar.length_px)`` px long, exactly.
     style : ScaleBarStyle
@@ -145,16 +190,16 @@ def draw_scale_bar(image: NDArray[np.uint8], bar: ScaleBar, style: ScaleBarStyle
 
     Returns
     -------
-    image : ndarray of uint8
-        Of the same shape; the bar is opaque.
+    placed : PlacedScaleBar or None
+        ``None`` where not even the bar fits.
     warning : str
         What could not be drawn legibly and was left out, or ``""``.
     """
-    height, width = image.shape[:2]
-    length, side = math.floor(bar.length_px + 0.5), min(height, width)
+    (height, width), side = shape, min(shape)
+    length = math.floor(bar.length_px + 0.5)
     thick = max(2, round(0.008 * side))
     if not 1 <= length <= width - 2 or thick > height - 2:
-        return image.copy(), f"no scale bar: {bar.label} ({length} px) does not fit into {width} × {height} px"
+        return None, f"no scale bar: {bar.label} ({length} px) does not fit into {width} × {height} px"
     mark, warning = np.ones((thick, length)), ""
     if style.label:
         labelled = _with_label(mark, bar.label, max(_SMALLEST_TEXT, round(0.035 * side)))
@@ -166,9 +211,30 @@ def draw_scale_bar(image: NDArray[np.uint8], bar: ScaleBar, style: ScaleBarStyle
     at_x, at_y = min(margin, (width - mark.shape[1]) // 2), min(margin, (height - mark.shape[0]) // 2)
     x = at_x if style.position.endswith("left") else width - at_x - mark.shape[1]
     y = at_y if style.position.startswith("upper") else height - at_y - mark.shape[0]
-    made = image.copy()
-    _stamp(made, mark, x, y, style.color)
-    return made, warning
+    return _rimmed(mark, x, y, shape, style.color), warning
+
+
+def draw_scale_bar(image: NDArray[np.uint8], bar: ScaleBar, style: ScaleBarStyle) -> tuple[NDArray[np.uint8], str]:
+    """Draw a scale bar onto a copy of an image; :func:`place_scale_bar` and :meth:`PlacedScaleBar.stamp` in one.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, (H, W, 3) or (H, W, 4)
+        RGB or RGBA.
+    bar : ScaleBar
+        What to draw: ``round(bar.length_px)`` px long, exactly.
+    style : ScaleBarStyle
+        Where and how.
+
+    Returns
+    -------
+    image : ndarray of uint8
+        Of the same shape; the bar is opaque.
+    warning : str
+        What could not be drawn legibly and was left out, or ``""``.
+    """
+    placed, warning = place_scale_bar((image.shape[0], image.shape[1]), bar, style)
+    return (image.copy() if placed is None else placed.stamp(image, 0)), warning
 
 
 def _with_label(bar: NDArray[np.float64], label: str, text_height: int) -> NDArray[np.float64]:
@@ -182,25 +248,29 @@ def _with_label(bar: NDArray[np.float64], label: str, text_height: int) -> NDArr
     return made
 
 
-def _stamp(image: NDArray[np.uint8], coverage: NDArray[np.float64], x: int, y: int, color: str) -> None:
-    """Mix a colour, and a rim around it, into an image by coverage (0–1), in place; what they touch is opaque."""
+def _rimmed(coverage: NDArray[np.float64], x: int, y: int, shape: tuple[int, int], color: str) -> PlacedScaleBar:
+    """Put a rim around a mark whose corner lies at ``(x, y)``; the rim ends where the image does."""
     from scipy.ndimage import maximum_filter
 
     rim = max(1, round(0.1 * coverage.shape[0]))
-    wider = maximum_filter(np.pad(coverage, rim), 2 * rim + 1)
-    inked = np.pad(coverage, rim)
-    rows = slice(max(0, y - rim), min(image.shape[0], y - rim + wider.shape[0]))
-    columns = slice(max(0, x - rim), min(image.shape[1], x - rim + wider.shape[1]))
+    ink = np.pad(coverage, rim)
+    wider: NDArray[np.float64] = maximum_filter(ink, 2 * rim + 1)
+    top, left = y - rim, x - rim
     within = (
-        slice(rows.start - (y - rim), rows.stop - (y - rim)),
-        slice(columns.start - (x - rim), columns.stop - (x - rim)),
+        slice(max(0, -top), min(ink.shape[0], shape[0] - top)),
+        slice(max(0, -left), min(ink.shape[1], shape[1] - left)),
     )
-    part, ink = image[rows, columns], np.array(rgb(color))
-    rim_ink = np.zeros(3) if ink.mean() >= 0.5 else np.ones(3)
-    for share, tone in ((_RIM_ALPHA * wider[within], rim_ink), (inked[within], ink)):
-        part[..., :3] = np.rint((1 - share[..., None]) * part[..., :3] + share[..., None] * 255 * tone)
+    return PlacedScaleBar(max(0, top), max(0, left), ink[within], wider[within], color)
+
+
+def _mix(part: NDArray[np.uint8], ink: NDArray[np.float64], rim: NDArray[np.float64], color: str) -> None:
+    """Mix a colour, and a rim around it, into an image by coverage (0–1), in place; what they touch is opaque."""
+    tone = np.array(rgb(color))
+    rim_tone = np.zeros(3) if tone.mean() >= 0.5 else np.ones(3)
+    for share, one in ((_RIM_ALPHA * rim, rim_tone), (ink, tone)):
+        part[..., :3] = np.rint((1 - share[..., None]) * part[..., :3] + share[..., None] * 255 * one)
     if part.shape[-1] == 4:
-        part[..., 3] = np.maximum(part[..., 3], np.rint(255 * wider[within])).astype(np.uint8)
+        part[..., 3] = np.maximum(part[..., 3], np.rint(255 * rim)).astype(np.uint8)
 
 
 @lru_cache(maxsize=64)

@@ -1,41 +1,49 @@
 """The one way from pixels to a picture, for a FOV and for a map alike.
 
 A scene says which pixels exist and hands them out; :func:`paint` averages them onto the cells of a grid, composites
-them once, and draws what lies over them. A cell belongs to the grid and not to the region asked for, so that a
-region rendered equals the same region cropped from the whole.
+them once, and draws what lies over them, block by block in several threads. A cell belongs to the grid and not to
+the region asked for, so that a region rendered equals the same region cropped from the whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from ..images.area import area_mean, nearest
-from ..images.region import Grid, Window, bands
+from ..images.area import nearest
+from ..images.region import Grid, Window, blocks
 from .channels import ChannelSettings, rgb
-from .composite import composite
+from .engine import area_means, cell_sums, composite_into, draw_mask_into
 from .overlays import (
     OUTSIDE,
     AnnotationOverlay,
     MaskOverlay,
     Overlay,
     draw_annotation,
-    draw_mask,
     draw_shapes,
     halo,
     in_drawing_order,
 )
+from .threads import for_each
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Labels = NDArray[np.int32] | NDArray[np.int64]
+
 Method = Literal["area", "nearest"]
 
-_BAND_PIXELS = 2**22
-"""Source pixels assembled at once: bounds the memory of a picture, whatever its size."""
+_BLOCK_SAMPLES = 2**22
+"""Source pixels times channels of a block: bounds the memory of a picture, whatever its size."""
+_LARGEST_STEP = 1024
+"""Cells of more px are not held in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +53,20 @@ class Pixels:
     Parameters
     ----------
     stack : ndarray, (C, H, W)
-        Intensities; 0 where there are none.
-    owner : ndarray of int32, (H, W)
-        Index of the tile that painted a pixel; -1 where there is none.
+        Intensities; it may be written over by the thread's next reading. Anything where `covered` is False.
+    covered : ndarray of bool, (H, W), or None
+        Where there are pixels; ``None`` for everywhere.
+    failed : frozenset of int
+        Tiles of the window that could not be read and are to be hatched.
     """
 
     stack: NDArray[Any]
-    owner: NDArray[np.int32]
+    covered: NDArray[np.bool_] | None = None
+    failed: frozenset[int] = frozenset()
 
 
 class Scene(Protocol):
-    """What can be painted."""
+    """What can be painted; asked by several threads at once."""
 
     @property
     def bounds(self) -> Window:
@@ -64,7 +75,13 @@ class Scene(Protocol):
     def pixels(self, channels: Sequence[str], window: Window) -> Pixels:
         """Read a window within the bounds."""
 
-    def labels(self, kind: Literal["mask", "annotation"], name: str, window: Window) -> NDArray[np.int64]:
+    def stored_step(self) -> int:
+        """Say how coarse the pixels are that :meth:`stored` reads; 1 where it has none."""
+
+    def stored(self, channels: Sequence[str], block: Window, grid: Grid) -> Pixels | None:
+        """Read cells of a grid that are kept from before; ``None`` where they have to be made from pixels."""
+
+    def labels(self, kind: Literal["mask", "annotation"], name: str, window: Window) -> Labels:
         """Read labels of a window within the bounds; ``OUTSIDE`` where no image is."""
 
     def owners(self, window: Window) -> NDArray[np.int32]:
@@ -73,8 +90,17 @@ class Scene(Protocol):
     def colors(self, name: str, tile: int) -> dict[int, str]:
         """Give the colours by label that an annotation has on one tile (an index as in ``owners``)."""
 
-    def unreadable(self) -> frozenset[int]:
-        """List the tiles met so far that could not be read and are to be hatched."""
+
+_own = threading.local()
+
+
+def scratch(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Lend an array that this thread's next call lends anew: fresh memory for each block costs more than its pixels."""
+    size = math.prod(shape) * dtype.itemsize
+    kept: NDArray[np.uint8] | None = getattr(_own, "kept", None)
+    if kept is None or kept.nbytes < size:
+        kept = _own.kept = np.empty(size, np.uint8)
+    return kept[:size].view(dtype).reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -83,14 +109,22 @@ class Painted:
 
     Parameters
     ----------
-    image : ndarray of uint8, (H, W, 3)
-        Background where nothing is covered.
-    covered : ndarray of bool, (H, W)
-        Whether any source pixel lies under an output pixel.
+    rgba : ndarray of uint8, (H, W, 4)
+        Background where nothing is covered. Alpha is 255 where any source pixel lies under an output pixel, else 0.
     """
 
-    image: NDArray[np.uint8]
-    covered: NDArray[np.bool_]
+    rgba: NDArray[np.uint8]
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """The picture ``(H, W, 3)``, a view."""
+        return self.rgba[..., :3]
+
+    @property
+    def covered(self) -> NDArray[np.bool_]:
+        """Whether any source pixel lies under an output pixel: bool ``(H, W)``."""
+        made: NDArray[np.bool_] = self.rgba[..., 3] > 0
+        return made
 
 
 def paint(
@@ -103,7 +137,7 @@ def paint(
     method: Method = "area",
     background: str = "#000000",
 ) -> Painted:
-    """Paint cells of a grid, band by band.
+    """Paint cells of a grid.
 
     Parameters
     ----------
@@ -126,15 +160,30 @@ def paint(
     -------
     Painted
     """
-    image = np.empty((*cells.shape, 3), np.uint8)
-    image[:] = np.rint(255 * np.array(rgb(background))).astype(np.uint8)
-    covered = np.zeros(cells.shape, bool)
-    inner = cells & grid.cells(scene.bounds)
+    # one number a pixel: three bytes apart could not be stored as fast
+    canvas = np.full(cells.shape, _packed(background), np.uint32)
     shown = {name: one for name, one in settings.items() if one.visible}
-    for band in bands(inner, _band_rows(inner, grid, len(shown))):
-        at = band.slices_in(cells)
-        _paint_band(scene, shown, band, grid, overlays, method, image[at], covered[at])
-    return Painted(image, covered)
+    brush = _Brush(scene, shown, grid, in_drawing_order(overlays), method)
+    inner = cells & grid.cells(scene.bounds)
+    for_each(
+        lambda block: brush.paint(block, canvas[block.slices_in(cells)]),
+        blocks(inner, _block_side(scene, grid, len(shown))),
+    )
+    return Painted(_as_bytes(canvas))
+
+
+def _packed(color: str) -> np.uint32:
+    red, green, blue = (round(255 * part) for part in rgb(color))
+    return np.uint32(int.from_bytes(bytes((red, green, blue, 0)), sys.byteorder))
+
+
+def _as_bytes(canvas: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    return canvas.view(np.uint8).reshape(*canvas.shape, 4)
+
+
+def _block_side(scene: Scene, grid: Grid, channels: int) -> int:
+    """Give the cells along a block's side."""
+    return max(1, math.isqrt(_BLOCK_SAMPLES // max(1, channels)) * scene.stored_step() // grid.step)
 
 
 def stack_cells(
@@ -147,93 +196,183 @@ def stack_cells(
     ndarray, (C, h, w)
         Source dtype at step 1 (and by ``"nearest"``), float32 above; 0 where there is no data.
     """
-    inner = cells & grid.cells(scene.bounds)
-    made: NDArray[Any] | None = None
-    for band in bands(inner, _band_rows(inner, grid, len(channels))):
-        part, covered = _means(scene, channels, band, grid, method)
-        if not covered.any():
-            continue
-        if made is None:
-            made = np.zeros((len(channels), *cells.shape), part.dtype)
-        # tiles of another dtype may first come up in a later band
-        made = made.astype(np.result_type(made.dtype, part.dtype), copy=False)
-        rows, cols = band.slices_in(cells)
-        made[:, rows, cols] = np.where(covered, part, 0)
-    return np.zeros((len(channels), *cells.shape), np.float32) if made is None else made
+    gathered = _Gathered((len(channels), *cells.shape))
+
+    def read(block: Window) -> None:
+        found = _cells(scene, channels, block, grid, method)
+        if found.covered is None or found.covered.any():
+            gathered.put(found, block.slices_in(cells))
+
+    for_each(read, blocks(cells & grid.cells(scene.bounds), _block_side(scene, grid, len(channels))))
+    return np.zeros(gathered.shape, np.float32) if gathered.stack is None else gathered.stack
 
 
-def _band_rows(cells: Window, grid: Grid, channels: int) -> int:
-    return max(1, _BAND_PIXELS // max(1, cells.shape[1] * grid.step**2 * max(1, channels)))
+@dataclass
+class _Gathered:
+    """A stack that blocks are put into; its dtype widens when a tile of another dtype comes up."""
+
+    shape: tuple[int, int, int]
+    stack: NDArray[Any] | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def put(self, found: Pixels, at: tuple[slice, slice]) -> None:
+        with self.lock:
+            if self.stack is None:
+                self.stack = np.zeros(self.shape, found.stack.dtype)
+            dtype = np.result_type(self.stack.dtype, found.stack.dtype)
+            self.stack = self.stack.astype(dtype, copy=False)
+            np.copyto(self.stack[:, *at], found.stack, where=True if found.covered is None else found.covered)
 
 
-def _paint_band(
-    scene: Scene,
-    settings: Mapping[str, ChannelSettings],
-    band: Window,
-    grid: Grid,
-    overlays: Sequence[Overlay],
-    method: Method,
-    image: NDArray[np.uint8],
-    covered: NDArray[np.bool_],
-) -> None:
-    """Paint one band into views of the picture."""
-    means, there = _means(scene, list(settings), band, grid, method)
-    covered[:] = there
-    image[there] = composite(means, list(settings.values()))[there]
-    _draw_overlays(scene, in_drawing_order(overlays), band, grid, image)
-    if unreadable := scene.unreadable():
-        owner = nearest(scene.owners(_pixels(scene, band, grid)), _pixels(scene, band, grid), grid)
-        hatched = np.isin(owner, list(unreadable))
-        _hatch(image, hatched, band)
-        covered |= hatched
-
-
-def _means(
-    scene: Scene, channels: Sequence[str], band: Window, grid: Grid, method: Method
-) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    window = _pixels(scene, band, grid)
+def _cells(scene: Scene, channels: Sequence[str], block: Window, grid: Grid, method: Method) -> Pixels:
+    """Read the channels of a block of cells."""
+    if (kept := scene.stored(channels, block, grid)) is not None:
+        return kept
+    if grid.step > _LARGEST_STEP:
+        return _huge_cells(scene, channels, block, grid, method)
+    window = grid.pixels(block) & scene.bounds
     found = scene.pixels(channels, window)
-    # what could not be read is no darkness that a cell across the tile's edge should average in
-    exists = (found.owner >= 0) & ~np.isin(found.owner, list(scene.unreadable()))
-    if grid.step == 1 or method == "nearest":
-        return nearest(found.stack, window, grid), nearest(exists, window, grid)
-    return area_mean(found.stack, window, grid, exists)
+    if grid.step == 1:
+        return found
+    if method == "nearest":
+        covered = None if found.covered is None else nearest(found.covered, window, grid)
+        return Pixels(nearest(found.stack, window, grid), covered, found.failed)
+    means, covered = area_means(found.stack, window, grid, found.covered)
+    return Pixels(means, covered, found.failed)
 
 
-def _pixels(scene: Scene, cells: Window, grid: Grid) -> Window:
-    return grid.pixels(cells) & scene.bounds
+def _huge_cells(scene: Scene, channels: Sequence[str], block: Window, grid: Grid, method: Method) -> Pixels:
+    """Read cells that are larger than what is held in memory at once, piece by piece."""
+    shape = (len(channels), *block.shape)
+    values, counts = np.zeros(shape), np.zeros(shape)
+    there, failed = np.zeros(block.shape, bool), frozenset[int]()
+    for row, column in np.ndindex(*block.shape):
+        cell = Window(block.x0 + column, block.x0 + column + 1, block.y0 + row, block.y0 + row + 1)
+        whole = grid.pixels(cell)
+        pieces = [_middle(whole, scene.bounds)] if method == "nearest" else _pieces(whole, scene.bounds)
+        for piece in pieces:
+            found = scene.pixels(channels, piece)
+            sums, numbers = cell_sums(found.stack, piece, grid, found.covered)
+            values[:, row, column] += sums[:, 0, 0]
+            counts[:, row, column] += numbers[:, 0, 0]
+            there[row, column] |= found.covered is None or bool(found.covered.any())
+            failed |= found.failed
+    with np.errstate(invalid="ignore", divide="ignore"):  # 0/0 is NaN, as it should be
+        return Pixels((values / counts).astype(np.float32), there, failed)
 
 
-def _draw_overlays(
-    scene: Scene, overlays: Sequence[Overlay], band: Window, grid: Grid, image: NDArray[np.uint8]
-) -> None:
-    around = band.grown(halo(overlays, grid.step)) & grid.cells(scene.bounds)
-    window = _pixels(scene, around, grid)
-    within = band.shifted(-around.x0, -around.y0)
-    for overlay in overlays:
-        if isinstance(overlay, MaskOverlay):
-            labels = nearest(scene.labels("mask", overlay.name, window), window, grid)
-            owner = nearest(scene.owners(window), window, grid)
-            draw_mask(image, labels, overlay, grid.step, within, owner)
-        elif isinstance(overlay, AnnotationOverlay):
-            at = within.slices_in(Window(0, 0, 0, 0))
-            labels = nearest(scene.labels("annotation", overlay.name, window), window, grid)[at]
-            owner = nearest(scene.owners(window), window, grid)[at]
-            for tile in np.unique(owner[owner >= 0]):  # each FOV has a table of its own
-                colors = overlay.colors or scene.colors(overlay.name, int(tile))
-                coloured = AnnotationOverlay(overlay.name, colors, overlay.alpha)
-                draw_annotation(image, np.where(owner == tile, labels, OUTSIDE), coloured)
-        else:
-            draw_shapes(image, overlay, grid, band)
+def _middle(cell: Window, bounds: Window) -> Window:
+    """Give the pixel that stands for a cell where one has to, as :func:`nearest` takes it."""
+    x = min(max((cell.x0 + cell.x1 - 1) // 2, bounds.x0), bounds.x1 - 1)
+    y = min(max((cell.y0 + cell.y1 - 1) // 2, bounds.y0), bounds.y1 - 1)
+    return Window(x, x + 1, y, y + 1)
 
 
-def _hatch(image: NDArray[np.uint8], where: NDArray[np.bool_], cells: Window) -> None:
-    """Paint diagonal stripes that go on from one region into the next, onto an RGB image in place."""
+def _pieces(cell: Window, bounds: Window) -> list[Window]:
+    # cut from the cell's own corner: the order of a sum must not depend on the region asked for
+    local = cell.shifted(-cell.x0, -cell.y0)
+    pieces = (piece.shifted(cell.x0, cell.y0) & bounds for piece in blocks(local, _LARGEST_STEP))
+    return [piece for piece in pieces if not piece.empty]
+
+
+def nearest_cells(read: Callable[[Window], NDArray[Any]], cells: Window, grid: Grid, bounds: Window) -> NDArray[Any]:
+    """Take one pixel of each cell of a grid, as :func:`nearest` does.
+
+    Parameters
+    ----------
+    read : callable
+        Reads ``(H, W)`` of a window.
+    cells : Window
+        Which cells; each holds a px of `bounds`.
+    grid : Grid
+        The cells' size and origin.
+    bounds : Window
+        The px that exist.
+
+    Returns
+    -------
+    ndarray, (h, w)
+    """
+    if grid.step <= _LARGEST_STEP:
+        window = grid.pixels(cells) & bounds
+        return nearest(read(window), window, grid)
+    rows = [
+        [read(_middle(grid.pixels(Window(x, x + 1, y, y + 1)), bounds))[0, 0] for x in range(cells.x0, cells.x1)]
+        for y in range(cells.y0, cells.y1)
+    ]
+    return np.array(rows)
+
+
+@dataclass(frozen=True)
+class _Brush:
+    """What all blocks of a picture share."""
+
+    scene: Scene
+    settings: Mapping[str, ChannelSettings]
+    grid: Grid
+    overlays: Sequence[Overlay]
+    method: Method
+
+    def paint(self, block: Window, canvas: NDArray[np.uint32]) -> None:
+        """Paint one block into its view of the canvas ``(h, w)``."""
+        found = _cells(self.scene, list(self.settings), block, self.grid, self.method)
+        composite_into(canvas, found.stack, list(self.settings.values()), found.covered)
+        self._draw_overlays(block, canvas)
+        if found.failed:
+            owner = nearest_cells(self.scene.owners, block, self.grid, self.scene.bounds)
+            _hatch(_as_bytes(canvas), np.isin(owner, list(found.failed)), block)
+
+    def _draw_overlays(self, block: Window, canvas: NDArray[np.uint32]) -> None:
+        if not self.overlays:
+            return
+        around = block.grown(halo(self.overlays, self.grid.step)) & self.grid.cells(self.scene.bounds)
+        under = _Under(self.scene, around, self.grid)
+        margin, image = block.shifted(-around.x0, -around.y0), _as_bytes(canvas)[..., :3]
+        within = block.slices_in(around)
+        for overlay in self.overlays:
+            if isinstance(overlay, MaskOverlay):
+                draw_mask_into(canvas, under.labels("mask", overlay.name), overlay, self.grid.step, margin, under.owner)
+            elif isinstance(overlay, AnnotationOverlay):
+                labels, owner = under.labels("annotation", overlay.name)[within], under.owner[within]
+                for tile in np.unique(owner[owner >= 0]):  # each FOV has a table of its own
+                    colors = overlay.colors or self.scene.colors(overlay.name, int(tile))
+                    draw_annotation(image, np.where(owner == tile, labels, OUTSIDE), colors, overlay.alpha)
+            else:
+                draw_shapes(image, overlay, self.grid, block)
+
+
+@dataclass(frozen=True)
+class _Under:
+    """What lies under the overlays of a block and its surroundings, one value a cell."""
+
+    scene: Scene
+    cells: Window
+    grid: Grid
+
+    @cached_property
+    def owner(self) -> NDArray[np.int32]:
+        """Which tile paints a cell."""
+        return nearest_cells(self.scene.owners, self.cells, self.grid, self.scene.bounds)
+
+    def labels(self, kind: Literal["mask", "annotation"], name: str) -> Labels:
+        """Labels by cell."""
+        return nearest_cells(partial(self.scene.labels, kind, name), self.cells, self.grid, self.scene.bounds)
+
+
+def _hatch(rgba: NDArray[np.uint8], where: NDArray[np.bool_], cells: Window) -> None:
+    """Paint opaque diagonal stripes that go on from one region into the next, in place."""
     y, x = np.ogrid[cells.y0 : cells.y1, cells.x0 : cells.x1]
     stripes = np.where((x + y) // 4 % 2 == 0, 112, 48)
-    image[where] = stripes[where][:, None]
+    rgba[where, :3] = stripes[where][:, None]
+    rgba[where, 3] = 255
 
 
-def blank_labels(window: Window) -> NDArray[np.int64]:
+def signed(labels: NDArray[Any]) -> Labels:
+    """Bring labels to int32, or int64 where that may be too small: ``OUTSIDE`` is below 0."""
+    small = np.can_cast(labels.dtype, np.int32)
+    return labels.astype(np.int32, copy=False) if small else labels.astype(np.int64, copy=False)
+
+
+def blank_labels(window: Window) -> Labels:
     """Give labels ``(H, W)`` of a window in which no image is."""
-    return np.full(window.shape, OUTSIDE, np.int64)
+    return np.full(window.shape, OUTSIDE, np.int32)

@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import numpy as np
 
-from ..errors import PixelSizeUnknownError, TileReadError, UnknownNameError
-from ..images.area import nearest, resample, resample_nearest
-from ..images.fov import Fov, ZChoice
+from ..errors import PixelSizeUnknownError
+from ..images.cache import ChunkCache
+from ..images.fov import ZChoice
 from ..images.region import Grid, Region, Window, inside
 from ..maps.placement import PlacedTile, Placement
-from .cache import PlaneCache
 from .channels import ChannelSettings, check_settings, hex_color
-from .fov import annotation_colors, render_fov_to_array, with_alpha
-from .overlap import Overlap, blend_weights, owner_of_pixels
+from .map_scene import MapScene
+from .map_scene import OnMissing as OnMissing
+from .overlap import Overlap, empty_fraction, owner_of_pixels
 from .overlays import Overlay
-from .scene import Pixels, blank_labels, paint, stack_cells
+from .picture import Picture
+from .scene import nearest_cells, paint, stack_cells
+from .stored import StoredLevels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-OnMissing = Literal["raise", "mark"]
+Levels = Literal["exact", "stored"]
+
+
+class RenderOptions(TypedDict, total=False):
+    """What :meth:`VirtualMap.picture` can be told by keyword."""
+
+    downsample: int
+    overlap: Overlap
+    overlays: Sequence[Overlay]
+    on_missing: OnMissing
+    alpha: bool
+    background: str
+    t: int
+    z: ZChoice
+    levels: Levels
 
 
 @dataclass(frozen=True)
@@ -58,13 +74,18 @@ class VirtualMap:
     ----------
     placement : Placement
         Where the tiles lie.
-    cache : PlaneCache, optional
-        Where decoded planes are kept.
+    cache : ChunkCache, optional
+        Where decoded chunks are kept.
+    stored : StoredLevels, optional
+        Coarse levels of this map.
     """
 
-    def __init__(self, placement: Placement, cache: PlaneCache | None = None) -> None:
+    def __init__(
+        self, placement: Placement, cache: ChunkCache | None = None, stored: StoredLevels | None = None
+    ) -> None:
         self.placement = placement
-        self.cache = cache or PlaneCache()
+        self.cache = ChunkCache() if cache is None else cache
+        self.stored = stored
 
     def __repr__(self) -> str:
         height, width = self.shape
@@ -130,38 +151,40 @@ class VirtualMap:
 
     def invalidate(self, fov: str) -> None:
         """Forget the pixels of a FOV, because its files changed."""
-        self.cache.drop(fov)
+        found = next((tile.fov for tile in self.placement.tiles if tile.name == fov and tile.fov), None)
+        if found is not None:
+            self.cache.drop({plane.path for plane in found.all_planes()})
+        if self.stored is not None:
+            self.stored.forget()
 
     def render_region(
         self,
         region: Region | None,
         channel_settings: Mapping[str, ChannelSettings],
-        *,
-        downsample: int = 1,
-        overlap: Overlap = "last",
-        overlays: Sequence[Overlay] = (),
-        on_missing: OnMissing = "raise",
-        alpha: bool = False,
-        t: int = 0,
-        z: ZChoice = 0,
-        levels: Literal["exact"] = "exact",
+        **options: Unpack[RenderOptions],
     ) -> NDArray[np.uint8]:
-        """Render a part of the map; the picture alone of :meth:`render`, which see."""
-        if levels != "exact":
-            raise ValueError(f"levels is {levels!r}, expected 'exact': this map has no stored levels")
-        return self.render(
-            region,
-            channel_settings,
-            downsample=downsample,
-            overlap=overlap,
-            overlays=overlays,
-            on_missing=on_missing,
-            alpha=alpha,
-            t=t,
-            z=z,
-        ).image
+        """Render a part of the map: uint8 ``(H, W, 3)``, or ``(H, W, 4)`` with ``alpha=True``.
+
+        See :meth:`picture` for the parameters and what is raised; by default what it names is ``downsample=1``,
+        ``overlap="last"``, ``overlays=()``, ``on_missing="raise"``, ``alpha=False``, ``background="#000000"``,
+        ``t=0``, ``z=0``, ``levels="exact"``.
+        """
+        return self.picture(region, channel_settings, **options).array()
 
     def render(
+        self,
+        region: Region | None,
+        channel_settings: Mapping[str, ChannelSettings],
+        **options: Unpack[RenderOptions],
+    ) -> Rendering:
+        """Render a part of the map, and say what of it shows data and what could not be read; see :meth:`picture`."""
+        with_alpha: RenderOptions = {**options, "alpha": True}
+        picture = self.picture(region, channel_settings, **with_alpha)
+        rgba = picture.array()
+        image = rgba if options.get("alpha") else rgba[..., :3]
+        return Rendering(image, rgba[..., 3] > 0, tuple(picture.missing))
+
+    def picture(
         self,
         region: Region | None,
         channel_settings: Mapping[str, ChannelSettings],
@@ -174,8 +197,9 @@ class VirtualMap:
         background: str = "#000000",
         t: int = 0,
         z: ZChoice = 0,
-    ) -> Rendering:
-        """Render a part of the map.
+        levels: Levels = "exact",
+    ) -> Picture:
+        """Give a part of the map as a picture that is painted when its rows are asked for.
 
         The raw channels are assembled by the overlap rule, averaged over the cells of a grid that starts at the
         map's corner, composited once, and then drawn over. Rendering a region equals cropping the rendering of
@@ -204,11 +228,14 @@ class VirtualMap:
             Time point.
         z : int or "max" or "mean"
             Plane or projection.
+        levels : "exact" or "stored"
+            Read the tiles, or coarse levels where they are kept and fit: at their own steps the same to rounding,
+            and nearly so at multiples of them. Where there are none, the tiles are read.
 
         Returns
         -------
-        Rendering
-            ``ceil(x_max / d) − floor(x_min / d)`` columns, rows alike.
+        Picture
+            ``ceil(x_max / d) − floor(x_min / d)`` columns, rows alike. Painting it may raise, too.
 
         Raises
         ------
@@ -219,12 +246,41 @@ class VirtualMap:
         """
         check_settings(channel_settings)
         window = self.bounds if region is None else inside(region, self.bounds, f"map {self.map_id}")
-        grid = Grid(downsample)
+        grid, color = Grid(downsample), hex_color(background)
         cells = grid.cells(window)
-        scene = _MapScene(self, overlap, on_missing, t, z, grid.pixels(cells))
-        painted = paint(scene, channel_settings, cells, grid, overlays, background=hex_color(background))
-        image = with_alpha(painted.image, painted.covered) if alpha else painted.image
-        return Rendering(image, painted.covered, tuple((scene.unlabelled | scene.failures).values()))
+        shown = [name for name, one in channel_settings.items() if one.visible]
+        scene = self._scene(grid, cells, shown, overlap, on_missing, t, z, levels)
+
+        def rows(top: int, bottom: int) -> NDArray[np.uint8]:
+            band = Window(cells.x0, cells.x1, cells.y0 + top, cells.y0 + bottom)
+            painted = paint(scene, channel_settings, band, grid, overlays, background=color)
+            return painted.rgba if alpha else painted.image
+
+        height, width = cells.shape
+        return Picture(
+            shape=(height, width, 4 if alpha else 3),
+            paint=rows,
+            empty_fraction=empty_fraction(self.placement, cells, grid),
+            missing=scene.missing,
+        )
+
+    def _scene(
+        self,
+        grid: Grid,
+        cells: Window,
+        channels: Sequence[str],
+        overlap: Overlap = "last",
+        on_missing: OnMissing = "raise",
+        t: int = 0,
+        z: ZChoice = 0,
+        levels: Levels = "exact",
+    ) -> MapScene:
+        if levels not in ("exact", "stored"):
+            raise ValueError(f"levels is {levels!r}, expected exact or stored")
+        level = None
+        if levels == "stored" and self.stored is not None and (self.stored.overlap, t, z) == (overlap, 0, 0):
+            level = self.stored.fitting(math.gcd(grid.step, grid.x0, grid.y0), channels)
+        return MapScene(self.placement, self.cache, overlap, on_missing, t, z, grid.pixels(cells), level)
 
     def read_stack(
         self,
@@ -236,6 +292,7 @@ class VirtualMap:
         on_missing: OnMissing = "raise",
         t: int = 0,
         z: ZChoice = 0,
+        levels: Levels = "exact",
     ) -> NDArray[Any]:
         """Read channels of cells of any grid, uncomposited, as a viewer wants them.
 
@@ -247,15 +304,16 @@ class VirtualMap:
             Cells of `grid`; they may reach beyond the map.
         grid : Grid
             Step and origin in map px.
-        overlap, on_missing, t, z
-            As for :meth:`render`; a tile marked as missing reads as 0.
+        overlap, on_missing, t, z, levels
+            As for :meth:`picture`; a tile marked as missing reads as 0.
 
         Returns
         -------
         ndarray, (C, h, w)
             Source dtype at step 1, float32 above; 0 where no tile lies.
         """
-        return stack_cells(_MapScene(self, overlap, on_missing, t, z, grid.pixels(cells)), channels, cells, grid)
+        scene = self._scene(grid, cells, channels, overlap, on_missing, t, z, levels)
+        return stack_cells(scene, channels, cells, grid)
 
     def read_labels(
         self, name: str, cells: Window, grid: Grid, *, on_missing: OnMissing = "raise"
@@ -281,136 +339,7 @@ class VirtualMap:
         made = np.zeros(cells.shape, np.int64)
         inner = cells & grid.cells(self.bounds)
         if not inner.empty:
-            window = grid.pixels(inner) & self.bounds
-            labels = _MapScene(self, "last", on_missing, 0, 0, window).labels("mask", name, window)
-            made[inner.slices_in(cells)] = np.maximum(nearest(labels, window, grid), 0)
+            scene = self._scene(grid, cells, (), on_missing=on_missing)
+            labels = nearest_cells(lambda window: scene.labels("mask", name, window), inner, grid, self.bounds)
+            made[inner.slices_in(cells)] = np.maximum(labels, 0)
         return made
-
-
-@dataclass
-class _MapScene:
-    """A map as a scene, for one rendering: remembers which tiles could not be read."""
-
-    map: VirtualMap
-    overlap: Overlap
-    on_missing: OnMissing
-    t: int
-    z: ZChoice
-    asked: Window  # map px of the picture: outlines look beyond them, where a missing tile is no fault
-    failures: dict[int, str] = field(default_factory=dict)
-    unlabelled: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def bounds(self) -> Window:
-        return self.map.bounds
-
-    def owners(self, window: Window) -> NDArray[np.int32]:
-        return owner_of_pixels(self.map.placement, window, self.overlap)
-
-    def unreadable(self) -> frozenset[int]:
-        return frozenset(self.failures)
-
-    def pixels(self, channels: Sequence[str], window: Window) -> Pixels:
-        owner = self.owners(window)
-        if not channels:  # all are invisible
-            return Pixels(np.zeros((0, *window.shape), np.uint8), owner)
-        if self.overlap == "blend":
-            return Pixels(self._blended(channels, window), owner)
-        parts = []
-        for index in self.map.placement.visible(window):
-            shared = self.map.placement.tiles[index].window & window
-            mine = owner[shared.slices_in(window)] == index
-            if mine.any() and (stack := self._tile_stack(index, channels, shared)) is not None:
-                parts.append((shared.slices_in(window), mine, stack))
-        dtype = np.result_type(*{stack.dtype for *_, stack in parts}) if parts else np.dtype(np.float32)
-        made = np.zeros((len(channels), *window.shape), dtype)
-        for (rows, cols), mine, stack in parts:
-            made[:, rows, cols][:, mine] = stack[:, mine]
-        return Pixels(made, owner)
-
-    def _blended(self, channels: Sequence[str], window: Window) -> NDArray[np.float32]:
-        total = np.zeros((len(channels), *window.shape))
-        weight = np.zeros((len(channels), *window.shape))
-        for index in self.map.placement.visible(window):
-            tile = self.map.placement.tiles[index].window
-            shared = tile & window
-            stack = self._tile_stack(index, channels, shared)
-            if stack is None:
-                continue
-            rows, cols = shared.slices_in(window)
-            share = np.where(np.isnan(stack), 0.0, blend_weights(tile, shared))
-            total[:, rows, cols] += (
-                np.nan_to_num(stack.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf) * share
-            )
-            weight[:, rows, cols] += share
-        # where every tile is NaN, so is the mean
-        mean = np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
-        made: NDArray[np.float32] = mean.astype(np.float32)
-        return made
-
-    def _tile_stack(self, index: int, channels: Sequence[str], shared: Window) -> NDArray[Any] | None:
-        """Read ``(C, H, W)`` of a part of a tile on the map's grid; ``None`` if it failed and is to be marked."""
-        tile = self.map.placement.tiles[index]
-        try:
-            return self._read_tile(tile, channels, shared)
-        except (TileReadError, UnknownNameError) as error:
-            if self.on_missing == "raise":
-                raise
-            self.failures[index] = str(error)
-            return None
-
-    def _read_tile(self, tile: PlacedTile, channels: Sequence[str], shared: Window) -> NDArray[Any]:
-        fov = _fov_of(tile, self.map.map_id)
-        local = shared.shifted(-tile.window.x0, -tile.window.y0)
-        settings = dict.fromkeys(channels, _ANY)
-        if tile.ratio == 1.0:
-            return render_fov_to_array(
-                fov, settings, region=local.region, composite=False, t=self.t, z=self.z, cache=self.map.cache
-            )
-        whole = render_fov_to_array(fov, settings, composite=False, t=self.t, z=self.z, cache=self.map.cache)
-        rows, cols = local.slices_in(Window(0, 0, 0, 0))
-        return resample(whole, tile.ratio, tile.window.shape)[:, rows, cols]
-
-    def labels(self, kind: Literal["mask", "annotation"], name: str, window: Window) -> NDArray[np.int64]:
-        made, owner = blank_labels(window), self.owners(window)
-        for index in self.map.placement.visible(window):
-            tile = self.map.placement.tiles[index]
-            shared = tile.window & window
-            mine = owner[shared.slices_in(window)] == index
-            if mine.any() and (labels := self._tile_labels(index, kind, name, shared)) is not None:
-                made[shared.slices_in(window)][mine] = labels[mine]
-        return made
-
-    def _tile_labels(
-        self, index: int, kind: Literal["mask", "annotation"], name: str, shared: Window
-    ) -> NDArray[Any] | None:
-        tile = self.map.placement.tiles[index]
-        local = shared.shifted(-tile.window.x0, -tile.window.y0)
-        try:
-            fov = _fov_of(tile, self.map.map_id)
-            if tile.ratio == 1.0:
-                return fov.read_labels(kind, name, local)
-            whole = fov.read_labels(kind, name, fov.bounds)
-        except (TileReadError, UnknownNameError) as error:
-            if (tile.window & self.asked).empty:
-                return None
-            if self.on_missing == "raise":
-                raise
-            self.unlabelled[index] = str(error)  # the pixels are there: no reason to hatch them
-            return None
-        return resample_nearest(whole, tile.ratio, tile.window.shape)[local.slices_in(Window(0, 0, 0, 0))]
-
-    def colors(self, name: str, tile: int) -> dict[int, str]:
-        if tile in self.failures or tile in self.unlabelled:
-            return {}
-        return annotation_colors(_fov_of(self.map.placement.tiles[tile], self.map.map_id), name)
-
-
-# channels read uncomposited have no look; the settings only name them
-_ANY = ChannelSettings("#ffffff", (0.0, 1.0))
-
-
-def _fov_of(tile: PlacedTile, map_id: str) -> Fov:
-    if tile.fov is None:
-        raise TileReadError(f"FOV {tile.name}: map {map_id} names it ({tile.source}), but it is not on disk")
-    return tile.fov

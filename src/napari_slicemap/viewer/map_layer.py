@@ -122,7 +122,14 @@ class VirtualMapLayer:
 
 
 def _read_channel(dataset: Dataset, channel: str, page: Page, cells: Window, step: int) -> NDArray[Any]:
-    return page.map.read_stack([channel], cells, page.grid(step), overlap=dataset.project.overlap, on_missing="mark")[0]
+    return page.map.read_stack(
+        [channel],
+        cells,
+        page.grid(step),
+        overlap=dataset.project.overlap,
+        on_missing="mark",
+        levels="stored",
+    )[0]
 
 
 def _read_mask(mask: str, page: Page, cells: Window, step: int) -> NDArray[Any]:

@@ -25,6 +25,8 @@ class Writer(Protocol):
     """Such as ``".png"``."""
     summary: ClassVar[str]
     """One line for a list of formats."""
+    largest_side: ClassVar[int]
+    """The most px that a side of a picture may have."""
     Options: ClassVar[type[FileModel]]
     """What can be set under ``[options]``."""
 
@@ -36,7 +38,8 @@ class Writer(Protocol):
         path : Path
             An existing or new file; it is written over.
         figure : Figure
-            uint8 RGB or RGBA, and its pixel size.
+            uint8 RGB or RGBA, and its pixel size. Its picture may be larger than memory: ask for strips or bands
+            of it, from the top, each once.
         options : Options
             Validated.
         """

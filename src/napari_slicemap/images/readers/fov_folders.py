@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ...errors import FileFormatError
 from ..acquisition import Acquisition, ReadOptions, image_files
-from ..fov import Fov, TiffPlane
+from ..fov import Fov
+from ..image import ImagePlane, open_image
 from ..labels import masks_and_annotations
-from ..tiff import TiffImage
 
 
 class FovFolders:
@@ -41,7 +41,7 @@ class FovFolders:
         fovs = {
             name: Fov(
                 name=name,
-                planes={channel: TiffPlane(TiffImage(file)) for channel, file in found.items()},
+                planes={channel: ImagePlane(open_image(file)) for channel, file in found.items()},
                 fallback_pixel_size_um=options.pixel_size_um,
                 masks=masks[name],
                 annotations=annotations[name],

@@ -8,9 +8,9 @@ from pathlib import Path, PureWindowsPath
 from ...errors import FileFormatError, TileReadError, listing
 from ...files import Row, read_table
 from ..acquisition import Acquisition, CellColumns, ReadOptions, TilePosition, image_files
-from ..fov import Fov, TiffPlane
+from ..fov import Fov
+from ..image import ImagePlane, open_image
 from ..labels import masks_and_annotations
-from ..tiff import TiffImage
 
 _CELL_COLUMNS = CellColumns(fov="Image", label="Object", x="centroid-1", y="centroid-0")
 
@@ -99,15 +99,15 @@ def _fov(
     if extent is not None and extent <= 0:
         raise FileFormatError(f"{row.where}: acquisition_width_um is {extent:g}, expected a length above 0")
     pixel_size = None if extent is None else extent / width
-    source = TiffImage(image)
+    source = open_image(image)
     fov = Fov(
         name=name,
-        planes={channel: TiffPlane(source, index, len(channels)) for index, channel in enumerate(channels)},
+        planes={channel: ImagePlane(source, index, len(channels)) for index, channel in enumerate(channels)},
         stated_pixel_size_um=pixel_size,
         fallback_pixel_size_um=options.pixel_size_um,
         size_hint=size,
         masks={
-            mask: TiffPlane(TiffImage(folder / row["image"]))
+            mask: ImagePlane(open_image(folder / row["image"]))
             for mask, folder in masks.items()
             if (folder / row["image"]).is_file()
         },
@@ -136,7 +136,7 @@ def _check_channels(fovs: dict[str, Fov], channels: tuple[str, ...]) -> None:
     """Hold the panel against the first image that can be read; the others are held to it when they are read."""
     for fov in fovs.values():
         image = next(iter(fov.planes.values()))
-        if not isinstance(image, TiffPlane):
+        if not isinstance(image, ImagePlane):
             continue
         try:
             count = image.image.info.shape[1]

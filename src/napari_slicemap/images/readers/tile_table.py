@@ -10,9 +10,9 @@ from ...errors import FileFormatError, SlicemapError
 from ...files import Row, read_table
 from ...units import length_um
 from ..acquisition import Acquisition, ReadOptions, TilePosition
-from ..fov import Fov, TiffPlane
+from ..fov import Fov
+from ..image import ImageFile, ImagePlane, image_stem, open_image
 from ..labels import masks_and_annotations
-from ..tiff import TiffImage
 
 _STAGE, _PIXELS = ("x_um", "y_um"), ("x_px", "y_px")
 
@@ -24,7 +24,7 @@ class _Tile:
     name: str
     map_id: str
     first: Row
-    images: dict[str, TiffImage] = field(default_factory=dict)
+    images: dict[str, ImageFile] = field(default_factory=dict)
 
 
 class TileTable:
@@ -92,7 +92,7 @@ def _position_columns(row: Row, table: Path) -> tuple[str, str]:
 def _group(rows: list[Row], table: Path) -> list[_Tile]:
     """Gather the rows of each FOV, and name FOVs that no row names."""
     map_ids = [row["map_id"] or row["slice_id"] for row in rows]
-    stems = [Path(row["path"]).stem for row in rows]
+    stems = [image_stem(Path(row["path"])) for row in rows]
     # the same file name in two slices is usual; such tiles are told apart by their map
     maps_of = Counter(stem for stem, _ in {(s, m) for s, m in zip(stems, map_ids, strict=True)})
     tiles: dict[str, _Tile] = {}
@@ -117,8 +117,11 @@ def _group(rows: list[Row], table: Path) -> list[_Tile]:
     return list(tiles.values())
 
 
-def _image(row: Row, table: Path) -> TiffImage:
-    return TiffImage(table.parent / row["path"], series=row.whole("series") or 0, page=row.whole("page"))
+def _image(row: Row, table: Path) -> ImageFile:
+    try:
+        return open_image(table.parent / row["path"], series=row.whole("series") or 0, page=row.whole("page"))
+    except FileFormatError as error:
+        raise FileFormatError(str(error) if row.where in str(error) else f"{row.where}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -155,9 +158,9 @@ class _Shared:
 def _fov(tile: _Tile, shared: _Shared, options: ReadOptions) -> Fov:
     if "" in tile.images:
         image = tile.images[""]
-        planes = {name: TiffPlane(image, index, shared.channels) for index, name in enumerate(shared.channels)}
+        planes = {name: ImagePlane(image, index, shared.channels) for index, name in enumerate(shared.channels)}
     else:
-        planes = {name: TiffPlane(image) for name, image in tile.images.items()}
+        planes = {name: ImagePlane(image) for name, image in tile.images.items()}
     row = tile.first
     width, height = row.whole("width_px", 1), row.whole("height_px", 1)
     try:

@@ -1,0 +1,449 @@
+"""Zarr arrays and OME-Zarr images as planes.
+
+zarr-python reads the metadata. Chunks in the usual encodings are read and decoded here, by imagecodecs, which takes
+an eighth of the time and lets other threads run; all others go through zarr-python.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from .image import (
+    SHARED_CHUNKS,
+    ImageInfo,
+    Recent,
+    Tiling,
+    describe,
+    file_state,
+    plain_axes,
+    plane_index,
+    read_bytes,
+    refuse_changed,
+    square_size_um,
+    unit_um,
+    unreadable,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Place = tuple[int, ...]
+    Step = Callable[[Any], Any]
+
+_METADATA = ("zarr.json", ".zarray", ".zattrs")
+_NOWHERE = 2**64 - 1  # in the index of a shard: this chunk is not there
+
+
+@dataclass(frozen=True)
+class ZarrImage:
+    """A Zarr array (v2, v3), or the full resolution of an OME-Zarr image.
+
+    Parameters
+    ----------
+    path : Path
+        The folder of the array or of the image.
+    """
+
+    path: Path
+
+    @cached_property
+    def info(self) -> ImageInfo:
+        """Metadata, read at the first use.
+
+        Raises
+        ------
+        TileReadError
+            Naming the folder, if it is missing or no Zarr image.
+        """
+        try:
+            return self._opened().info
+        except Exception as error:
+            raise unreadable(self.path, error, "a Zarr image") from error
+
+    @property
+    def key(self) -> Hashable:
+        """Of the metadata as it is now; chunks that are written later do not change it."""
+        return "zarr", self.path, *map(file_state, self._metadata)
+
+    @cached_property
+    def _metadata(self) -> list[Path]:
+        files = [self.path / name for name in _METADATA]
+        return [file for file in files if file.exists()] or files
+
+    def read_chunk(self, channel: int, t: int, z: int, row: int, column: int) -> NDArray[Any]:
+        """Decode one chunk; see :class:`~napari_slicemap.images.image.ImageFile`."""
+        info = self.info
+        try:
+            opened = self._opened()
+            refuse_changed(self.path, info, opened.info)
+            at = plane_index(info.axes, opened.array.shape, channel, t, z)
+            return opened.tiling.chunk(row, column, info.dtype, partial(opened.segment, at))
+        except Exception as error:
+            raise unreadable(self.path, error, "a Zarr image") from error
+
+    def _opened(self) -> _Opened:
+        return _OPENED.get(self.key, self._open)
+
+    def _open(self) -> _Opened:
+        if not self.path.is_dir():
+            if self.path.exists():
+                raise ValueError("it is a file, and not a folder")
+            raise FileNotFoundError(self.path)
+        import zarr
+
+        try:
+            found = zarr.open(self.path, mode="r")
+        except FileNotFoundError:
+            raise ValueError(f"it holds no Zarr metadata ({', '.join(_METADATA)})") from None
+        if isinstance(found, zarr.Array):
+            return _opened(found, self.path, _named_axes(found))
+        return _open_multiscale(found, self.path)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """What is kept of an array.
+
+    Parameters
+    ----------
+    info : ImageInfo
+        Metadata.
+    array : zarr.Array
+        The array.
+    shape : tuple of int
+        Of each of its chunks; those at the edges are stored in full.
+    tiling : Tiling
+        Of one plane into its chunks.
+    chunks : _Chunks or None
+        Reads them; ``None`` where they are left to zarr-python.
+    """
+
+    info: ImageInfo
+    array: Any
+    shape: Place
+    tiling: Tiling
+    chunks: _Chunks | None
+
+    def segment(self, at: tuple[Any, ...], row: int, column: int) -> NDArray[Any]:
+        """Decode the part ``(h, w)`` of one chunk that lies in a plane."""
+        axes = self.info.axes
+        place = list(at)
+        place[axes.index("Y")], place[axes.index("X")] = slice(row, row + 1), slice(column, column + 1)
+        inner = tuple(n if isinstance(n, slice) else n % size for n, size in zip(at, self.shape, strict=True))
+        if self.chunks is not None:
+            chunk = tuple(
+                n.start if isinstance(n, slice) else n // size for n, size in zip(place, self.shape, strict=True)
+            )
+            found = self.chunks.read(chunk)[inner]
+        else:
+            part = tuple(
+                slice(n.start * size, n.stop * size) if isinstance(n, slice) else n
+                for n, size in zip(place, self.shape, strict=True)
+            )
+            found = np.asarray(self.array[part])
+        return found.T if axes.index("X") < axes.index("Y") else found
+
+
+_OPENED: Recent[_Opened] = Recent(2048)
+
+
+# --- metadata ------------------------------------------------------------------------------------------------
+def _opened(
+    array: Any, folder: Path, axes: str, names: Sequence[str] = (), pixel_size_um: float | None = None
+) -> _Opened:
+    dtype = np.dtype(array.dtype)
+    described = describe(axes, array.shape, dtype, (0, 0), names, pixel_size_um)  # before the chunks are looked at
+    y, x = axes.index("Y"), axes.index("X")
+    tiling = Tiling((array.shape[y], array.shape[x]), (array.chunks[y], array.chunks[x]))
+    info = ImageInfo(**{**vars(described), "chunk_shape": tiling.chunk_shape})
+    return _Opened(info, array, tuple(array.chunks), tiling, _chunks_of(array, folder, math.prod(tiling.segment)))
+
+
+def _named_axes(array: Any) -> str:
+    """Give the axes of a bare array: as it names them, or else by their number."""
+    names = [str(name).upper() for name in getattr(array.metadata, "dimension_names", None) or ()]
+    return "".join(names) if names and set(names) <= set("TCZYX") else plain_axes(array.shape)
+
+
+def _open_multiscale(group: Any, folder: Path) -> _Opened:
+    """Open the full resolution of an OME-Zarr image (0.4 and before: in the attributes; 0.5: under ``ome``)."""
+    import zarr
+
+    attributes = group.attrs.asdict()
+    ome = attributes.get("ome", attributes)
+    if not ome.get("multiscales"):
+        raise ValueError(
+            f"it is a group without an image (no multiscales); state the image or array within it, as {folder.name}/0"
+        )
+    multiscale = ome["multiscales"][0]
+    level = multiscale["datasets"][0]
+    try:
+        array = zarr.open_array(folder / level["path"], mode="r")
+    except FileNotFoundError:
+        raise ValueError(f"its full resolution, the array {level['path']!r}, is missing") from None
+    axes, units = _ome_axes(multiscale, array.shape)
+    channels = (ome.get("omero") or {}).get("channels") or ()
+    names = [str(channel.get("label") or "").strip() for channel in channels]
+    scale = _ome_scale((level, multiscale), len(axes))
+    sizes = [
+        None
+        if axis not in axes or scale is None or not (unit := unit_um(units[axis]))
+        else scale[axes.index(axis)] * unit
+        for axis in "XY"
+    ]
+    return _opened(array, folder / level["path"], axes, names, square_size_um(*sizes))
+
+
+def _ome_axes(multiscale: Mapping[str, Any], shape: Sequence[int]) -> tuple[str, dict[str, str]]:
+    """Give the axes and the units of each; before 0.3 they were always ``TCZYX``, before 0.4 without unit."""
+    letters = {"time": "T", "channel": "C"}
+    stated = [{"name": axis} if isinstance(axis, str) else axis for axis in multiscale.get("axes") or ()]
+    if not stated:
+        return plain_axes(shape), dict.fromkeys("TCZYX", "")
+    if len(stated) != len(shape):
+        raise ValueError(f"it names {len(stated)} axes, but its array has {len(shape)}")
+    names = [letters.get(axis.get("type", ""), str(axis["name"]).upper()) for axis in stated]
+    if unknown := [name for name in names if name not in set("TCZYX")]:
+        raise ValueError(f"its axes are {', '.join(names)}, and {unknown[0]} is no T, C, Z, Y or X")
+    return "".join(names), {name: str(axis.get("unit") or "") for name, axis in zip(names, stated, strict=True)}
+
+
+def _ome_scale(levels: Sequence[Mapping[str, Any]], axes: int) -> list[float] | None:
+    """Multiply the scales of the level and of all levels together; ``None`` where none is stated."""
+    scales = [
+        [float(number) for number in one["scale"]]
+        for level in levels
+        for one in level.get("coordinateTransformations") or ()
+        if one.get("type") == "scale" and len(one.get("scale") or ()) == axes
+    ]
+    return [math.prod(numbers) for numbers in zip(*scales, strict=True)] if scales else None
+
+
+# --- chunks --------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Encoding:
+    """How the bytes of a chunk become an array.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of every chunk; those at the edges are stored in full.
+    dtype : numpy.dtype
+        In the byte order that is stored.
+    order : "C" or "F"
+        Which axis is the fastest.
+    steps : tuple of callable
+        Decompress and check, in this order.
+    """
+
+    shape: Place
+    dtype: np.dtype[Any]
+    order: Literal["C", "F"]
+    steps: tuple[Step, ...]
+
+    def decode(self, raw: bytes) -> NDArray[Any]:
+        for step in self.steps:
+            raw = step(raw)
+        if len(raw) != math.prod(self.shape) * self.dtype.itemsize:
+            raise ValueError(f"it holds {len(raw)} bytes of pixels, expected {self.shape} of {self.dtype}")
+        return np.frombuffer(raw, self.dtype).reshape(self.shape, order=self.order)
+
+
+@dataclass(frozen=True)
+class _Sharding:
+    """Where the chunks of a shard lie in its file.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        How many chunks there are in a shard, along each axis.
+    at_start : bool
+        Whether the table of them goes before them.
+    encoding : _Encoding
+        Of that table.
+    stored : int
+        Bytes of that table as it is stored.
+    """
+
+    shape: Place
+    at_start: bool
+    encoding: _Encoding
+    stored: int
+
+    def table(self, stream: Any) -> NDArray[np.uint64]:
+        """Read the table ``(chunk, (offset, bytes))``."""
+        start = 0 if self.at_start else os.fstat(stream.fileno()).st_size - self.stored
+        if start < 0:
+            raise ValueError("the file is cut short: the table of its chunks is not whole")
+        table = self.encoding.decode(read_bytes(stream, start, self.stored))
+        return table.reshape(-1, 2).astype(np.uint64)
+
+
+@dataclass(frozen=True)
+class _Chunks:
+    """The chunks of an array in its folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the array.
+    name_of : callable
+        File of a chunk (or shard) in it.
+    encoding : _Encoding
+        Of each chunk.
+    sharding : _Sharding or None
+        If several chunks share a file.
+    fill : scalar
+        What a chunk that is not there holds.
+    shared : bool
+        Whether a chunk holds parts of several planes; then it is kept for the next of them.
+    """
+
+    folder: Path
+    name_of: Callable[[Place], str]
+    encoding: _Encoding
+    sharding: _Sharding | None
+    fill: Any
+    shared: bool
+
+    def read(self, place: Place) -> NDArray[Any]:
+        """Decode one chunk in its full size."""
+        within = self.sharding.shape if self.sharding else (1,) * len(place)
+        name = self.name_of(tuple(n // size for n, size in zip(place, within, strict=True)))
+        inner = int(np.ravel_multi_index([n % size for n, size in zip(place, within, strict=True)], within))
+        file = self.folder / name
+        try:
+            if not self.shared:
+                return self._decoded(file, inner)
+            return SHARED_CHUNKS.get((file, file_state(file), inner), lambda: self._decoded(file, inner))
+        except Exception as error:
+            raise ValueError(f"chunk {name}: {error}") from error
+
+    def _decoded(self, file: Path, inner: int) -> NDArray[Any]:
+        raw = self._raw(file, inner)
+        return (
+            np.full(self.encoding.shape, self.fill, self.encoding.dtype) if raw is None else self.encoding.decode(raw)
+        )
+
+    def _raw(self, file: Path, inner: int) -> bytes | None:
+        """Read the bytes of a chunk; ``None`` if it was never written."""
+        try:
+            with file.open("rb", buffering=0) as stream:
+                if self.sharding is None:
+                    return stream.readall()
+                found = os.fstat(stream.fileno())
+                state = file, found.st_size, found.st_mtime_ns
+                offset, count = map(int, _TABLES.get(state, partial(self.sharding.table, stream))[inner])
+                return None if offset == count == _NOWHERE else read_bytes(stream, offset, count)
+        except FileNotFoundError:
+            return None
+
+
+_TABLES: Recent[NDArray[np.uint64]] = Recent(256)
+
+
+def _chunks_of(array: Any, folder: Path, plane_px: int) -> _Chunks | None:
+    """Say how the chunks are read here, ``None`` where they are left to zarr-python."""
+    metadata = array.metadata
+    said = metadata.to_dict()
+    found = _encoding_v2(array, said) if said["zarr_format"] == 2 else _encoding_v3(array, said)
+    if found is None:
+        return None
+    encoding, sharding = found
+    fill = 0 if array.fill_value is None else array.fill_value
+    shared = math.prod(encoding.shape) > plane_px
+    return _Chunks(folder, metadata.encode_chunk_key, encoding, sharding, fill, shared)
+
+
+def _encoding_v2(array: Any, said: Mapping[str, Any]) -> tuple[_Encoding, None] | None:
+    compressor = said.get("compressor")
+    size = math.prod(array.chunks) * array.dtype.itemsize
+    steps = [] if compressor is None else [_step(compressor["id"], size)]
+    if said.get("filters") or None in steps:
+        return None
+    return _Encoding(array.chunks, array.dtype, said["order"], tuple(step for step in steps if step)), None
+
+
+def _encoding_v3(array: Any, said: Mapping[str, Any]) -> tuple[_Encoding, _Sharding | None] | None:
+    codecs: Sequence[Mapping[str, Any]] = said["codecs"]
+    if said["chunk_grid"]["name"] != "regular" or said.get("storage_transformers"):
+        return None
+    if codecs[0]["name"] != "sharding_indexed":
+        encoding = _encoding(codecs, array.chunks, array.dtype)
+        return None if encoding is None else (encoding, None)
+    if len(codecs) > 1:
+        return None
+    shard = codecs[0]["configuration"]
+    encoding = _encoding(shard["codecs"], array.chunks, array.dtype)
+    within = tuple(n // m for n, m in zip(array.shards, array.chunks, strict=True))
+    index = shard["index_codecs"]
+    table = _encoding(index, (*within, 2), np.dtype(np.uint64))
+    if encoding is None or table is None or not {codec["name"] for codec in index} <= {"bytes", "crc32c"}:
+        return None
+    stored = math.prod(table.shape) * 8 + 4 * len(table.steps)
+    return encoding, _Sharding(within, shard.get("index_location") == "start", table, stored)
+
+
+def _encoding(codecs: Sequence[Mapping[str, Any]], shape: Place, dtype: np.dtype[Any]) -> _Encoding | None:
+    first, *others = codecs
+    if first["name"] != "bytes":
+        return None
+    endian = (first.get("configuration") or {}).get("endian", "little")
+    size: int | None = math.prod(shape) * dtype.itemsize
+    steps: list[Step] = []
+    for codec in others:
+        step = _step(codec["name"], size)
+        if step is None:
+            return None
+        steps.insert(0, step)
+        size = size + 4 if codec["name"] == "crc32c" and size is not None else None
+    stored = dtype.newbyteorder(">" if endian == "big" else "<")
+    return _Encoding(tuple(shape), stored, "C", tuple(steps))
+
+
+def _step(name: str, size: int | None) -> Step | None:
+    """Give the function that undoes a codec and gives `size` bytes, ``None`` for one that is not known here."""
+    import imagecodecs
+
+    if name == "blosc":
+        return _from_blosc
+    if name == "lz4":
+        return partial(imagecodecs.lz4_decode, header=True)
+    if name == "crc32c":
+        return _crc32c()
+    plain = {"zstd": imagecodecs.zstd_decode, "gzip": imagecodecs.gzip_decode, "zlib": imagecodecs.zlib_decode}
+    if name not in plain:
+        return None
+    return partial(plain[name], out=size)
+
+
+def _from_blosc(raw: bytes) -> Any:
+    import imagecodecs
+
+    # the decoder trusts what the header says of the length, and would read on behind the end
+    if len(raw) < int.from_bytes(raw[12:16].ljust(4, b"\xff"), "little"):
+        raise ValueError("it is cut short")
+    return imagecodecs.blosc_decode(raw, numthreads=1)
+
+
+def _crc32c() -> Step | None:
+    """Give the check of a sum at the end, if the library is there that zarr-python does it with."""
+    try:
+        from google_crc32c import value
+    except ImportError:
+        return None
+
+    def checked(raw: bytes) -> bytes:
+        if len(raw) < 4 or value(raw[:-4]) != int.from_bytes(raw[-4:], "little"):
+            raise ValueError("its checksum is wrong")
+        return raw[:-4]
+
+    return checked
