@@ -139,8 +139,7 @@ def settings(channels: tuple[str, ...], gamma: float = 1.0) -> dict[str, object]
 
     colors = ("#4d7fff", "#ff4000", "#00e060", "#ffd000", "#ff40ff")
     return {
-        name: ChannelSettings(color, (90.0, 1500.0), gamma=gamma)
-        for name, color in zip(channels, colors, strict=False)
+        name: ChannelSettings(color, (90.0, 1500.0), gamma=gamma) for name, color in zip(channels, colors, strict=False)
     }
 
 

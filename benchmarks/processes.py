@@ -26,17 +26,23 @@ with open("/proc/self/status") as status:
     before = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 """
 
-_REGION = _PEAK + """
+_REGION = (
+    _PEAK
+    + """
 small = VirtualMap(one.placement, ChunkCache(32 * 2**20))
 made = small.render_region(Region(0, 4096, 0, 4096), looks)
 print(json.dumps({"MB": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, "picture MB": made.nbytes / 2**20}))
 """
+)
 
-_HUGE = _PEAK + """
+_HUGE = (
+    _PEAK
+    + """
 made = one.render_region(None, looks, downsample=16, levels="stored")
 assert one.stored.levels, "there are no levels"
 print(json.dumps({"MB": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, "picture MB": made.nbytes / 2**20}))
 """
+)
 
 _FIRST = """
 import json, sys, time
@@ -94,8 +100,12 @@ def start_up(root: Path) -> list[Row]:
     return [
         Row(
             "start-up",
-            {"bare Python": python, "slicemap --help": help_, "first picture over numpy": first["ms"],
-             "kernels from disk": first["loaded from the kernel cache"]},
+            {
+                "bare Python": python,
+                "slicemap --help": help_,
+                "first picture over numpy": first["ms"],
+                "kernels from disk": first["loaded from the kernel cache"],
+            },
             [
                 Check("slicemap --help over bare Python", (help_ - python) / 1000, 0.4, at_most=True, unit="s"),
                 Check("first picture over importing numpy", first["ms"] / 1000, 0.5, at_most=True, unit="s"),

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from napari_slicemap.images.image import ImageFile
+
 CHANNELS = ("DAPI", "CD3")
 
 
@@ -187,3 +189,9 @@ def tile_table(
     extra = () if pixel_size_um is None else (pixel_size_um,)
     header = ("path", "map_id", *columns, *(("pixel_size_um",) if extra else ()))
     return write_csv(root / "tiles.csv", header, [(name, map_id, *at, *extra) for name, at in tiles.items()])
+
+
+def read_chunk(image: ImageFile, channel: int, t: int, z: int, row: int, column: int) -> np.ndarray:
+    """Decode one chunk of one plane of an image."""
+    with image.chunks(channel, t, z) as chunks:
+        return chunks.read([(row, column)], np.empty)[0]

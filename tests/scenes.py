@@ -17,6 +17,7 @@ from napari_slicemap import ChannelSettings, Fov, VirtualMap
 from napari_slicemap.errors import TileReadError
 from napari_slicemap.images.acquisition import TilePosition
 from napari_slicemap.images.fov import Annotation
+from napari_slicemap.images.plane import Chunks
 from napari_slicemap.maps.placement import place
 
 SETTINGS = {
@@ -45,23 +46,28 @@ class ArrayPlane:
         return self.array.dtype
 
     @property
-    def chunk_shape(self) -> tuple[int, int]:
-        return 5, 7
-
-    @property
     def key(self) -> Hashable:
         return id(self.array)
 
-    def read_chunk(self, t: int, z: int, row: int, column: int) -> np.ndarray:
+    def chunks(self, t: int, z: int) -> Chunks:
         plane = self.array.reshape(self.shape)[t, z]
-        return plane[row * 5 : row * 5 + 5, column * 7 : column * 7 + 7].copy()
+
+        def read(places: Any, allocate: Any) -> list[np.ndarray]:
+            made = []
+            for row, column in places:
+                part = plane[row * 5 : row * 5 + 5, column * 7 : column * 7 + 7]
+                made.append(allocate(part.shape, part.dtype))
+                made[-1][...] = part
+            return made
+
+        return Chunks((self.key, t, z), (5, 7), read)
 
 
 @dataclass(frozen=True)
 class BrokenPlane(ArrayPlane):
     """A plane whose file has gone bad."""
 
-    def read_chunk(self, t: int, z: int, row: int, column: int) -> np.ndarray:
+    def chunks(self, t: int, z: int) -> Chunks:
         raise TileReadError(f"{self.path}: cannot be read")
 
 

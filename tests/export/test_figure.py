@@ -1,5 +1,7 @@
 """``render_item``: a figure whose picture is painted as it is written."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,7 +24,7 @@ def figure_of(plan, dataset):
 
 def in_bands(picture, edges):
     inner = sorted({0, picture.shape[0], *(edge for edge in edges if edge < picture.shape[0])})
-    return np.concatenate([picture.paint(top, end) for top, end in zip(inner[:-1], inner[1:], strict=True)])
+    return np.concatenate([picture.paint(top, end) for top, end in pairwise(inner)])
 
 
 SELECTS = [
@@ -106,7 +108,9 @@ def clipped(points, downsample=1, half=32):
     """Alpha of a picture of the square around (0, 0) that is clipped to a polygon."""
     region = Region(-half, half, -half, half)
     side = 2 * half // downsample
-    item = ExportItem("map-roi", "x", map_id="m", region=region, shape=tuple(points), downsample=downsample)
+    item = ExportItem(
+        item_id="map-roi:x", kind="map-roi", stem="x", map_id="m", region=region, shape=points, downsample=downsample
+    )
     rows = np.full((side, side, 3), 7, np.uint8)
     return _clipped(Picture.of(rows), item, None)
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import pixels, write_hdf5, write_npy, write_ome_zarr, write_tiff
+from builders import pixels, read_chunk, write_hdf5, write_npy, write_ome_zarr, write_tiff
 from napari_slicemap.errors import FileFormatError, TileReadError
 from napari_slicemap.images.cache import ChunkCache
 from napari_slicemap.images.hdf5 import Hdf5Image
@@ -21,11 +21,14 @@ from napari_slicemap.images.image import (
     ImagePlane,
     Recent,
     Tiling,
+    copied,
     file_state,
     image_stem,
+    named,
+    one_by_one,
     open_image,
-    own,
     plane_index,
+    shared_chunk,
     split_at,
 )
 from napari_slicemap.images.npy import NpyImage
@@ -129,7 +132,7 @@ def test_one_image_in_each_format(tmp_path: Path, kind: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     image = open_image(tmp_path / name)
     assert image.key == image.key
-    for use in (lambda: image.info, lambda: image.read_chunk(0, 0, 0, 0, 0)):
+    for use in (lambda: image.info, lambda: read_chunk(image, 0, 0, 0, 0, 0)):
         with pytest.raises(TileReadError, match=rf"{name}: there is no such file"):
             use()
 
@@ -162,24 +165,78 @@ def test_a_chunk_is_put_together_from_its_segments(plane: tuple[int, int], segme
     full = np.pad(data, ((0, segment[0]), (0, segment[1])))  # segments reach beyond the plane
     tiling = Tiling(plane, segment, 1000)
 
-    def read(row: int, column: int) -> np.ndarray:
+    def read(row: int, column: int, out: np.ndarray) -> None:
         y, x = row * segment[0], column * segment[1]
-        assert y < plane[0]
-        assert x < plane[1]
-        return full[y : y + segment[0], x : x + segment[1]]
+        height, width = out.shape
+        assert height == min(segment[0], plane[0] - y)
+        assert width == min(segment[1], plane[1] - x)
+        out[...] = full[y : y + height, x : x + width]
 
     y, x = tiling.chunk_shape
     for row in range(-(-plane[0] // y)):
         for column in range(-(-plane[1] // x)):
-            made = tiling.chunk(row, column, np.dtype(np.uint16), read)
+            memory = np.zeros(tiling.cut(row, column), np.uint16)
+            made = tiling.chunk(row, column, memory, read)
+            assert made is memory
             np.testing.assert_array_equal(made, data[row * y : (row + 1) * y, column * x : (column + 1) * x])
 
 
-def test_pixels_that_are_part_of_more_are_copied() -> None:
-    whole = np.zeros((3, 4))
-    assert own(whole) is whole
-    assert own(whole[:2]).base is None
-    assert own(whole.T).flags.c_contiguous
+def test_pixels_are_copied_into_the_memory_given() -> None:
+    whole, lent = np.arange(24, dtype=np.uint16).reshape(4, 6), []
+
+    def allocate(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        lent.append(np.empty(shape, dtype))
+        return lent[-1]
+
+    for part in (whole, whole[:2], whole.T, whole[::2, ::3]):
+        made = copied(part, allocate)
+        assert made is lent[-1]
+        assert made.flags.c_contiguous
+        np.testing.assert_array_equal(made, part)
+
+
+def test_a_stored_chunk_of_several_planes_is_decoded_once(tmp_path: Path) -> None:
+    data, loaded = pixels(1), []
+
+    def load() -> np.ndarray:
+        loaded.append(1)
+        return data
+
+    for place in ("a", "b", "a", "b"):
+        found = shared_chunk(tmp_path / "x", place, load)
+        np.testing.assert_array_equal(found, data)
+        assert not found.flags.writeable
+    assert len(loaded) == 2
+    shared_chunk(tmp_path / "y", "a", load)
+    assert len(loaded) == 3
+
+
+@pytest.mark.parametrize(
+    ("raised", "message"),
+    [
+        pytest.param(FileNotFoundError(2, "x"), "a: there is no such file", id="missing"),
+        pytest.param(ValueError("it is odd"), r"a: cannot be read as a picture \(it is odd\)", id="anything else"),
+        pytest.param(TileReadError("b: said already"), "^b: said already$", id="said already"),
+    ],
+)
+def test_what_goes_wrong_names_the_file(raised: Exception, message: str) -> None:
+    def read(row: int, column: int, allocate: Any) -> np.ndarray:
+        raise raised
+
+    with pytest.raises(TileReadError, match=message), named(Path("a"), "a picture"):
+        raise raised
+    with pytest.raises(TileReadError, match=message):
+        one_by_one(read, Path("a"), "a picture")([(0, 0)], np.empty)
+
+
+def test_chunks_one_by_one() -> None:
+    def read(row: int, column: int, allocate: Any) -> np.ndarray:
+        made = allocate((1, 2), np.dtype(np.uint8))
+        made[...] = row, column
+        return made
+
+    found = one_by_one(read, Path("a"), "a picture")([(1, 2), (3, 4)], np.empty)
+    assert [made.tolist() for made in found] == [[[1, 2]], [[3, 4]]]
 
 
 def test_plane_index() -> None:

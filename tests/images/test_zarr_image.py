@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ShardingCodec, TransposeCodec, ZstdCodec
 
-from builders import pixels, write_ome_zarr, write_zarr
+from builders import pixels, read_chunk, write_ome_zarr, write_zarr
 from napari_slicemap.errors import TileReadError
 from napari_slicemap.images.image import ImagePlane
 from napari_slicemap.images.plane import read_window
@@ -233,7 +233,7 @@ def test_fill_values_of_floats(tmp_path: Path, fill: float, version: int) -> Non
 def test_chunk_shapes(tmp_path: Path, shape: Any, chunks: Any, shards: Any, chunk_shape: tuple[int, int]) -> None:
     image = ZarrImage(write_zarr(tmp_path / "a.zarr", pixels(1, shape), chunks=chunks, shards=shards))
     assert image.info.chunk_shape == chunk_shape
-    first = image.read_chunk(0, 0, 0, 0, 0)
+    first = read_chunk(image, 0, 0, 0, 0, 0)
     assert first.shape == chunk_shape
     assert first.base is None or first.base.nbytes == first.nbytes  # it keeps nothing else in memory
 
@@ -250,14 +250,14 @@ def test_channels_in_one_chunk_are_decoded_once(tmp_path: Path) -> None:
 def test_a_chunk_that_does_not_exist(tmp_path: Path, row: int, column: int) -> None:
     image = ZarrImage(write_zarr(tmp_path / "a.zarr", pixels(3)))
     with pytest.raises(TileReadError, match=r"a\.zarr: .*out of bounds"):
-        image.read_chunk(0, 0, 0, row, column)
+        read_chunk(image, 0, 0, 0, row, column)
 
 
 @pytest.mark.parametrize(("channel", "t", "z"), [(3, 0, 0), (-1, 0, 0), (0, 2, 0), (0, 0, 4), (0, -1, 0), (0, 0, -1)])
 def test_a_plane_that_does_not_exist(tmp_path: Path, channel: int, t: int, z: int) -> None:
     image = ZarrImage(write_zarr(tmp_path / "a.zarr", pixels(3, (2, 3, 4, 20, 24))))
     with pytest.raises(TileReadError, match=r"a\.zarr: .*out of bounds"):
-        image.read_chunk(channel, t, z, 0, 0)
+        read_chunk(image, channel, t, z, 0, 0)
 
 
 # --- OME-Zarr ------------------------------------------------------------------------------------------------
@@ -426,7 +426,7 @@ def test_a_truncated_chunk(tmp_path: Path, share: float, options: dict[str, Any]
     raw = file.read_bytes()
     file.write_bytes(raw[: int(len(raw) * share)])
     with pytest.raises(TileReadError, match=r"a\.zarr: .*chunk c/0/0"):
-        ZarrImage(path).read_chunk(0, 0, 0, 0, 0)
+        read_chunk(ZarrImage(path), 0, 0, 0, 0, 0)
 
 
 def test_a_chunk_whose_checksum_is_wrong(tmp_path: Path) -> None:
@@ -436,7 +436,7 @@ def test_a_chunk_whose_checksum_is_wrong(tmp_path: Path) -> None:
     raw[5] ^= 1
     file.write_bytes(raw)
     with pytest.raises(TileReadError, match=r"chunk c/0/0: its checksum is wrong"):
-        ZarrImage(path).read_chunk(0, 0, 0, 0, 0)
+        read_chunk(ZarrImage(path), 0, 0, 0, 0, 0)
 
 
 # --- kept, shared, changed -----------------------------------------------------------------------------------
@@ -458,7 +458,7 @@ def test_an_array_of_another_shape_than_before(tmp_path: Path) -> None:
     os.utime(path / "zarr.json", ns=(1, 1))
     assert image.key != before
     with pytest.raises(TileReadError, match=r"a\.zarr: the file has changed since it was first read"):
-        image.read_chunk(0, 0, 0, 0, 0)
+        read_chunk(image, 0, 0, 0, 0, 0)
     np.testing.assert_array_equal(read_all(ZarrImage(path))[0, 0, 0], pixels(1, (20, 25)))
 
 

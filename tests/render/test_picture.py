@@ -1,5 +1,7 @@
 """``Picture``: the same rows however they are cut."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -78,7 +80,7 @@ def test_changes_know_where_they_are(height, cuts):
     made = Picture(image.shape, lambda a, b: image[a:b], 0.25, ["tile"]).changed(number, samples=4)
     assert (made.shape, made.empty_fraction, made.missing) == ((height, 3, 4), 0.25, ["tile"])
     edges = sorted({0, height, *(cut for cut in cuts if cut < height)})
-    parts = [made.paint(top, bottom) for top, bottom in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [made.paint(top, bottom) for top, bottom in pairwise(edges)]
     np.testing.assert_array_equal(np.concatenate(parts), made.array())
     assert made.array()[:, 0, 3].tolist() == list(range(height))
     assert made.changed(lambda rows, _: rows).shape == (height, 3, 4)

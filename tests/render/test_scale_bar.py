@@ -2,6 +2,7 @@
 
 import math
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -242,7 +243,7 @@ def test_rows_cut_anywhere_get_the_same_pixels(height, width, length, position, 
         return
     edges = sorted({0, height, *(cut for cut in cuts if cut < height)})
     before, touched = image.copy(), []
-    for top, bottom in zip(edges[:-1], edges[1:], strict=True):
+    for top, bottom in pairwise(edges):
         rows = placed.stamp(image[top:bottom], top)
         np.testing.assert_array_equal(rows, whole[top:bottom])
         touched.append(not np.shares_memory(rows, image))

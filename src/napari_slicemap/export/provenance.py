@@ -23,6 +23,7 @@ _LIBRARIES = (
     "scikit-image",
     "tifffile",
     "imagecodecs",
+    "isal",
     "pillow",
     "pandas",
 )
@@ -35,7 +36,7 @@ def sidecar_path(output: Path) -> Path:
 
 @cache
 def software() -> dict[str, str]:
-    """Give the versions of Python and of the libraries that make pixels."""
+    """Give the versions of Python and of the libraries that make pixels and files."""
     return {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
 
 

@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections import OrderedDict
-from collections.abc import Callable, Collection
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Hashable, Sequence
 from pathlib import Path
-from threading import Lock
+from threading import Condition, local
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Allocate = Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]]
+
+    _Plane = tuple[Path, Hashable]
+    _Chunks = dict[Hashable, "tuple[_Slab, NDArray[Any]]"]
+
+
+_SLAB = 2**23
+"""Bytes of a slab. From 4 MiB on, memory comes in large pages, and those cost far less to come by than small ones."""
+
+
+class _Slab:
+    """A piece of memory that chunks share; they are kept, and forgotten, together."""
+
+    def __init__(self, memory: NDArray[np.uint8]) -> None:
+        self.memory = memory
+        self.used = 0
+        self.chunks: list[tuple[_Chunks, Hashable]] = []
+        self.filling = True
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody fills this memory or sees a part of it."""
+        # this object and the call itself hold it, as does every chunk in it
+        return not self.filling and sys.getrefcount(self.memory) <= 2
+
+    def lend(self, shape: tuple[int, ...], dtype: np.dtype[Any], nbytes: int) -> NDArray[Any] | None:
+        """Give an array in this memory; ``None`` if it is full."""
+        start = -(-self.used // 64) * 64
+        if start + nbytes > self.memory.nbytes:
+            return None
+        self.used = start + nbytes
+        return self.memory[start : self.used].view(dtype).reshape(shape)
+
+
+_LOADING: Any = object()
 
 
 class ChunkCache:
@@ -19,70 +58,167 @@ class ChunkCache:
     Parameters
     ----------
     max_bytes : int
-        Bytes of pixels to keep at most. A chunk larger than a quarter of it is handed out and not kept.
+        Bytes of memory to keep at most. A chunk larger than a quarter of it is handed out and not kept.
     """
 
     def __init__(self, max_bytes: int = 512 * 2**20) -> None:
         self.max_bytes = max_bytes
         self.nbytes = 0
-        self._chunks: OrderedDict[tuple[Any, ...], NDArray[Any]] = OrderedDict()
-        self._loading: dict[tuple[Any, ...], Future[NDArray[Any]]] = {}
-        self._lock = Lock()
+        self._slab_bytes = min(_SLAB, max_bytes // 4)
+        self._planes: dict[_Plane, _Chunks] = {}
+        self._slabs: OrderedDict[_Slab, None] = OrderedDict()
+        self._changed = Condition()
+        self._waiting = 0
+        self._own = local()
+        self._spare: list[NDArray[np.uint8]] = []
 
     def __len__(self) -> int:
-        return len(self._chunks)
+        return sum(len(chunks) for chunks in self._planes.values())
 
-    def get(self, key: tuple[Any, ...], load: Callable[[], NDArray[Any]]) -> NDArray[Any]:
-        """Give what is kept under a key; otherwise load it, and keep it.
+    def get(
+        self,
+        plane: tuple[Path, Hashable],
+        places: Sequence[Hashable],
+        load: Callable[[list[Any], Allocate], list[NDArray[Any]]],
+    ) -> list[NDArray[Any]]:
+        """Give the chunks of a plane that are kept; load the others, and keep them.
 
         Parameters
         ----------
-        key : tuple
-            Everything that decides the pixels; the file's path comes first.
+        plane : tuple
+            The file, and everything else that decides the pixels.
+        places : sequence of hashable
+            Which chunks.
         load : callable
-            Decodes them.
+            ``load(places, allocate)`` decodes some of them, each into one array that it gets from
+            ``allocate(shape, dtype)``.
 
         Returns
         -------
-        ndarray
-            Read-only: others hold it, too.
+        list of ndarray
+            One for each place, read-only: others hold them, too.
         """
-        with self._lock:
-            if (kept := self._chunks.get(key)) is not None:
-                self._chunks.move_to_end(key)
-                return kept
-            if (underway := self._loading.get(key)) is None:
-                mine = self._loading[key] = Future()
-        if underway is not None:
-            return underway.result()
-        try:
-            loaded = load()
-        except BaseException as error:
-            with self._lock:
-                del self._loading[key]
-            mine.set_exception(error)
-            raise
-        loaded.flags.writeable = False
-        with self._lock:
-            del self._loading[key]
-            self._keep(key, loaded)
-        mine.set_result(loaded)
-        return loaded
+        found: dict[Hashable, NDArray[Any]] = {}
+        while len(found) < len(places):
+            chunks, mine = self._take(plane, places, found)
+            try:
+                if mine:
+                    found.update(self._load(chunks, mine, load))
+            finally:
+                self._end(plane, chunks, mine)
+        return [found[place] for place in places]
 
-    def _keep(self, key: tuple[Any, ...], chunk: NDArray[Any]) -> None:
-        if chunk.nbytes > self.max_bytes // 4:
-            return
-        self._chunks[key] = chunk
-        self.nbytes += chunk.nbytes
-        while self.nbytes > self.max_bytes:
-            _, dropped = self._chunks.popitem(last=False)
-            self.nbytes -= dropped.nbytes
+    def _take(
+        self, plane: _Plane, places: Sequence[Any], found: dict[Hashable, NDArray[Any]]
+    ) -> tuple[_Chunks, list[Any]]:
+        """Find what is kept, and say which chunks to load; wait if all the others are being loaded elsewhere."""
+        with self._changed:
+            while True:
+                chunks = self._planes.setdefault(plane, {})
+                mine, elsewhere = [], False
+                for place in places:
+                    if (kept := chunks.get(place)) is None:
+                        mine.append(place)
+                    elif kept is _LOADING:
+                        elsewhere |= place not in found
+                    else:
+                        slab, found[place] = kept
+                        self._slabs.move_to_end(slab)
+                mine = [place for place in mine if place not in found]
+                if mine or not elsewhere:
+                    chunks.update(dict.fromkeys(mine, _LOADING))
+                    return chunks, mine
+                self._waiting += 1
+                self._changed.wait()
+                self._waiting -= 1
+
+    def _load(
+        self, chunks: _Chunks, places: list[Any], load: Callable[[list[Any], Allocate], list[NDArray[Any]]]
+    ) -> dict[Hashable, NDArray[Any]]:
+        holders: list[_Slab | None] = []
+
+        def allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+            holder, memory = self._lent(shape, dtype)
+            holders.append(holder)
+            return memory
+
+        loaded = load(places, allocate)
+        for chunk in loaded:
+            chunk.flags.writeable = False
+        with self._changed:
+            for place, slab, chunk in zip(places, holders, loaded, strict=True):
+                if slab is not None:
+                    slab.chunks.append((chunks, place))
+                    chunks[place] = slab, chunk
+            for slab in dict.fromkeys(holders):
+                if slab is not None:
+                    # a slab that went meanwhile comes back for its new chunks
+                    self.nbytes += 0 if slab in self._slabs else slab.memory.nbytes
+                    self._slabs[slab] = None
+                    self._slabs.move_to_end(slab)
+            while self._slabs and self.nbytes + self._slab_bytes * len(self._spare) > self.max_bytes:
+                self._forget(next(iter(self._slabs)))
+        return dict(zip(places, loaded, strict=True))
+
+    def _end(self, plane: _Plane, chunks: _Chunks, places: list[Any]) -> None:
+        """End a loading, whatever came of it."""
+        with self._changed:
+            for place in places:
+                if chunks.get(place) is _LOADING:
+                    del chunks[place]
+            if not chunks and self._planes.get(plane) is chunks:
+                del self._planes[plane]
+            if self._waiting:
+                self._changed.notify_all()
+
+    def _lent(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[_Slab | None, NDArray[Any]]:
+        nbytes = math.prod(shape) * dtype.itemsize
+        if nbytes > self.max_bytes // 4:
+            return None, np.empty(shape, dtype)
+        slab: _Slab | None
+        if nbytes > self._slab_bytes // 4:  # it would leave much of a slab empty
+            slab = _Slab(np.empty(nbytes, np.uint8))
+            slab.filling = False
+        else:  # each thread has a slab of its own, so that no lock is needed
+            slab = getattr(self._own, "slab", None) or self._new_slab()
+        memory = slab.lend(shape, dtype, nbytes)
+        if memory is None:
+            slab.filling = False
+            slab = self._new_slab()
+            memory = slab.lend(shape, dtype, nbytes)
+        assert memory is not None, "a new slab has room for what goes into it"
+        return slab, memory
+
+    def _new_slab(self) -> _Slab:
+        try:
+            memory = self._spare.pop()
+        except IndexError:
+            memory = np.empty(self._slab_bytes, np.uint8)
+        made = self._own.slab = _Slab(memory)
+        return made
+
+    def _forget(self, slab: _Slab) -> None:
+        del self._slabs[slab]
+        self.nbytes -= slab.memory.nbytes
+        for chunks, place in slab.chunks:
+            chunks.pop(place, None)
+        slab.chunks.clear()
+        # memory that was in use is had again at once; the system would have to clear it first
+        room = self.max_bytes - self.nbytes - self._slab_bytes * len(self._spare)
+        if slab.idle and slab.memory.nbytes == self._slab_bytes <= room:
+            self._spare.append(slab.memory)
+
+    def clear(self) -> None:
+        """Forget all chunks; their memory is kept for what is read next."""
+        with self._changed:
+            while self._slabs:
+                self._forget(next(iter(self._slabs)))
 
     def drop(self, paths: Collection[Path]) -> None:
-        """Forget the chunks of some files, because they changed."""
-        with self._lock:
-            for key in [key for key in self._chunks if key[0] in paths]:
-                self.nbytes -= self._chunks.pop(key).nbytes
+        """Forget the chunks of some files, because they changed; their memory goes with the rest of its slab."""
+        with self._changed:
+            for plane in [plane for plane in self._planes if plane[0] in paths]:
+                del self._planes[plane]
 
     def __reduce__(self) -> tuple[type[ChunkCache], tuple[int]]:
         # a copy in another process starts empty: it would be read there faster than sent

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import FileFormatError, RegionError, TileReadError, UnknownNameError
 from .area import area_mean
-from .plane import Plane, read_window
+from .plane import Plane, read_window, window_chunks
 from .region import Grid, Region, Window, inside
 
 if TYPE_CHECKING:
@@ -231,6 +231,40 @@ class Fov:
         made = np.empty((len(channels), *window.shape), self.pixel_dtype(channels, z)) if out is None else out
         for name, target in zip(channels, made, strict=True):
             self._read_plane(self.plane(name), t, z, window, cache, target)
+        return made
+
+    def chunks_of_window(
+        self, channels: Sequence[str], window: Window, t: int = 0, z: ZChoice = 0, *, cache: ChunkCache
+    ) -> list[tuple[int, int, list[NDArray[Any]]]] | None:
+        """Give the pixels of a window as they lie in the cache, without putting them together.
+
+        Parameters
+        ----------
+        channels, window, t, z, cache
+            As for :meth:`read_window`.
+
+        Returns
+        -------
+        list of (y, x, list of ndarray (h, w)) or None
+            Where each part lies in the window, px, and its pixels by channel; ``None`` where the channels are not
+            cut alike, differ in dtype, or are projected.
+        """
+        if not isinstance(z, int):
+            return None
+        made: list[tuple[int, int, list[NDArray[Any]]]] = []
+        with self._named():
+            for name in channels:
+                plane = self.plane(name)
+                self._checked_number(plane, t, z)
+                parts = window_chunks(plane, t, z, window, cache)
+                if not made:
+                    made = [(y, x, []) for y, x, _ in parts]
+                if len(parts) != len(made):
+                    return None
+                for (y, x, planes), (own_y, own_x, part) in zip(made, parts, strict=True):
+                    if (y, x) != (own_y, own_x) or (planes and planes[0].dtype != part.dtype):
+                        return None
+                    planes.append(part)
         return made
 
     def pixel_dtype(self, channels: Sequence[str], z: ZChoice = 0) -> np.dtype[Any]:

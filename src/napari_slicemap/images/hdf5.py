@@ -15,18 +15,22 @@ from .image import (
     Tiling,
     describe,
     file_state,
-    own,
+    named,
+    one_by_one,
     plain_axes,
     plane_index,
     refuse_changed,
     rows_of_px,
     square_size_um,
-    unreadable,
 )
+from .plane import Chunks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .cache import Allocate
+
+_KIND = "an HDF5 image"
 
 _LEAST_PX = 2**18  # opening the file takes as long as decoding half of these
 
@@ -35,7 +39,7 @@ _LEAST_PX = 2**18  # opening the file takes as long as decoding half of these
 class Hdf5Image:
     """A dataset of an HDF5 file: ``YX``, ``CYX``, ``TCYX`` or ``TCZYX``.
 
-    The file is opened for each read: one that stays open cannot be replaced on every system.
+    The file is opened for each window: one that stays open cannot be replaced on every system.
 
     Parameters
     ----------
@@ -63,34 +67,44 @@ class Hdf5Image:
     def _found(self) -> tuple[str, ImageInfo]:
         import h5py  # type: ignore[import-untyped]
 
-        try:
-            with h5py.File(self.path, "r") as file:
-                found = self._find(file)
-                return found.name, _describe(found)
-        except Exception as error:
-            raise unreadable(self.path, error, "an HDF5 image") from error
+        with named(self.path, _KIND), h5py.File(self.path, "r") as file:
+            found = self._find(file)
+            return found.name, _describe(found)
 
     @property
     def key(self) -> Hashable:
         """Of the file as it is now."""
         return "hdf5", self.path, self.dataset, *file_state(self.path)
 
-    def read_chunk(self, channel: int, t: int, z: int, row: int, column: int) -> NDArray[Any]:
-        """Decode one chunk; see :class:`~napari_slicemap.images.image.ImageFile`."""
-        import h5py
-
+    def chunks(self, channel: int, t: int, z: int) -> Chunks:
+        """Give the chunks of one plane; see :class:`~napari_slicemap.images.image.ImageFile`."""
         name, info = self._found
         height, width = info.chunk_shape
-        try:
-            with h5py.File(self.path, "r") as file:
-                found = file[name]
-                refuse_changed(self.path, info, _describe(found))
-                at = plane_index(info.axes, found.shape, channel, t, z)[:-2]
-                y, x = Tiling(info.shape[3:], info.chunk_shape).cut(row, column)
-                top, left = row * height, column * width
-                return own(found[(*at, slice(top, top + y), slice(left, left + x))].astype(info.dtype, copy=False))
-        except Exception as error:
-            raise unreadable(self.path, error, "an HDF5 image") from error
+        tiling = Tiling(info.shape[3:], info.chunk_shape)
+        opened: list[tuple[Any, Any]] = []
+
+        def dataset() -> Any:
+            if not opened:  # what is in a cache need not be opened
+                import h5py
+
+                file = h5py.File(self.path, "r")
+                opened.append((file, file[name]))
+                refuse_changed(self.path, info, _describe(file[name]))
+            return opened[0][1]
+
+        def read(row: int, column: int, allocate: Allocate) -> NDArray[Any]:
+            found = dataset()
+            at = plane_index(info.axes, found.shape, channel, t, z)[:-2]
+            made = allocate(tiling.cut(row, column), info.dtype)
+            (y, x), top, left = made.shape, row * height, column * width
+            found.read_direct(made, (*at, slice(top, top + y), slice(left, left + x)))
+            return made
+
+        def close() -> None:
+            for file, _ in opened:
+                file.close()
+
+        return Chunks(self.key, info.chunk_shape, one_by_one(read, self.path, _KIND), close)
 
     def _find(self, file: Any) -> Any:
         """Give the dataset."""

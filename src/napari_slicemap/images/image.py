@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +17,14 @@ import numpy as np
 from ..errors import FileFormatError, TileReadError, listing
 from ..units import length_um
 from .cache import ChunkCache
+from .plane import Chunks
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
     from numpy.typing import NDArray
+
+    from .cache import Allocate
 
     Shape = tuple[int, int]
 
@@ -91,8 +95,8 @@ class ImageFile(Protocol):
     def key(self) -> Hashable:
         """What tells these pixels from any others; a change of the file changes it."""
 
-    def read_chunk(self, channel: int, t: int, z: int, row: int, column: int) -> NDArray[Any]:
-        """Decode one chunk of one plane, cut at the plane's edges.
+    def chunks(self, channel: int, t: int, z: int) -> Chunks:
+        """Give the chunks of one plane; their key need not tell planes apart.
 
         Raises
         ------
@@ -162,18 +166,15 @@ class ImagePlane:
         return self.image.info.pixel_size_um
 
     @property
-    def chunk_shape(self) -> tuple[int, int]:
-        """``(height, width)`` of a chunk, px."""
-        return self.image.info.chunk_shape
-
-    @property
     def key(self) -> Hashable:
         """The image's, and the channel."""
         return self.image.key, self.channel
 
-    def read_chunk(self, t: int, z: int, row: int, column: int) -> NDArray[Any]:
-        """Decode one chunk; see :class:`~napari_slicemap.images.plane.Plane`."""
-        return self.image.read_chunk(self.channel, t, z, row, column)
+    def chunks(self, t: int, z: int) -> Chunks:
+        """Give the chunks of one plane; see :class:`~napari_slicemap.images.plane.Plane`."""
+        found = self.image.chunks(self.channel, t, z)
+        found.key = found.key, self.channel, t, z
+        return found
 
 
 def open_image(path: Path, series: int = 0, page: int | None = None) -> ImageFile:
@@ -280,8 +281,28 @@ class Recent(Generic[_Kept]):
             self._kept.pop(key, None)
 
 
-SHARED_CHUNKS = ChunkCache(128 * 2**20)
-"""Stored chunks that hold parts of several planes: channels are read one after the other, and decoded once."""
+_SHARED = ChunkCache(128 * 2**20)
+
+
+def shared_chunk(path: Path, place: Hashable, load: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    """Decode a stored chunk that holds parts of several planes; channels are read one after the other.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    place : hashable
+        The file's state, and which of its chunks.
+    load : callable
+        Decodes it.
+
+    Returns
+    -------
+    ndarray
+        Read-only; it is kept for the next plane.
+    """
+    (found,) = _SHARED.get((path, None), [place], lambda _, allocate: [copied(load(), allocate)])
+    return found
 
 
 @dataclass(frozen=True)
@@ -330,7 +351,7 @@ class Tiling:
         return made
 
     def chunk(
-        self, row: int, column: int, dtype: np.dtype[Any], read: Callable[[int, int], NDArray[Any]]
+        self, row: int, column: int, made: NDArray[Any], read: Callable[[int, int, NDArray[Any]], None]
     ) -> NDArray[Any]:
         """Put a chunk together.
 
@@ -338,34 +359,34 @@ class Tiling:
         ----------
         row, column : int
             Which chunk.
-        dtype : numpy.dtype
-            Of the pixels.
+        made : ndarray, (H, W)
+            Of the size of :meth:`cut`; filled.
         read : callable
-            Decodes one segment, by row and column; what lies beyond the plane may be there or not.
+            ``read(row, column, out)`` decodes one segment into `out`, which may be cut at the plane's edges.
 
         Returns
         -------
         ndarray, (H, W)
-            It holds no memory but its own.
+            `made`.
         """
-        height, width = self.cut(row, column)
         down, across = self.group
         if self.group == (1, 1):
-            return own(read(row, column)[:height, :width].astype(dtype, copy=False))
-        made = np.empty((height, width), dtype)
+            read(row, column, made)
+            return made
+        height, width = made.shape
         for j in range(-(-height // self.segment[0])):
             for i in range(-(-width // self.segment[1])):
                 y, x = j * self.segment[0], i * self.segment[1]
                 part = made[y : y + self.segment[0], x : x + self.segment[1]]
-                part[...] = read(row * down + j, column * across + i)[: part.shape[0], : part.shape[1]]
+                read(row * down + j, column * across + i, part)
         return made
 
 
-def own(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Copy pixels that are part of a larger array, which they would keep in memory, or that lie scattered in it."""
-    base = pixels.base
-    whole = base is None or (isinstance(base, np.ndarray) and base.nbytes == pixels.nbytes)
-    return pixels if whole and pixels.flags.c_contiguous else pixels.copy()
+def copied(pixels: NDArray[Any], allocate: Allocate) -> NDArray[Any]:
+    """Copy pixels into memory that is given for them."""
+    made = allocate(pixels.shape, pixels.dtype)
+    made[...] = pixels
+    return made
 
 
 def rows_of_px(row_px: int, height: int) -> int:
@@ -472,13 +493,35 @@ def unit_um(unit: str) -> float | None:
         return None
 
 
-def unreadable(path: Path, error: Exception, kind: str) -> TileReadError:
-    """Say by name which file cannot be read, and why."""
-    if isinstance(error, TileReadError):
-        return error
-    if isinstance(error, FileNotFoundError):
-        return TileReadError(f"{path}: there is no such file")
-    return TileReadError(f"{path}: cannot be read as {kind} ({error})")
+@contextmanager
+def named(path: Path, kind: str) -> Iterator[None]:
+    """Say by name which file cannot be read, and why.
+
+    Raises
+    ------
+    TileReadError
+        For whatever goes wrong within; `kind` is what the file was taken for.
+    """
+    try:
+        yield
+    except TileReadError:
+        raise
+    except FileNotFoundError as error:
+        raise TileReadError(f"{path}: there is no such file") from error
+    except Exception as error:
+        raise TileReadError(f"{path}: cannot be read as {kind} ({error})") from error
+
+
+def one_by_one(
+    read: Callable[[int, int, Allocate], NDArray[Any]], path: Path, kind: str
+) -> Callable[[Sequence[tuple[int, int]], Allocate], list[NDArray[Any]]]:
+    """Make a reader of several chunks out of one that reads a single chunk; see :func:`named`."""
+
+    def read_all(places: Sequence[tuple[int, int]], allocate: Allocate) -> list[NDArray[Any]]:
+        with named(path, kind):
+            return [read(row, column, allocate) for row, column in places]
+
+    return read_all
 
 
 def refuse_changed(path: Path, before: ImageInfo, now: ImageInfo) -> None:

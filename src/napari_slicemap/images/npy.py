@@ -15,15 +15,21 @@ from .image import (
     Tiling,
     describe,
     file_state,
+    named,
+    one_by_one,
     plain_axes,
     plane_index,
     refuse_changed,
     rows_of_px,
-    unreadable,
 )
+from .plane import Chunks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from .cache import Allocate
+
+_KIND = "a NumPy array"
 
 
 @dataclass(frozen=True)
@@ -47,30 +53,30 @@ class NpyImage:
         TileReadError
             Naming the file, if it is missing or no array of numbers.
         """
-        try:
+        with named(self.path, _KIND):
             return _describe(self._mapped())
-        except Exception as error:
-            raise unreadable(self.path, error, "a NumPy array") from error
 
     @property
     def key(self) -> Hashable:
         """Of the file as it is now."""
         return "npy", self.path, *file_state(self.path)
 
-    def read_chunk(self, channel: int, t: int, z: int, row: int, column: int) -> NDArray[Any]:
-        """Copy one chunk; see :class:`~napari_slicemap.images.image.ImageFile`."""
+    def chunks(self, channel: int, t: int, z: int) -> Chunks:
+        """Give the chunks of one plane; see :class:`~napari_slicemap.images.image.ImageFile`."""
         info = self.info
-        try:
-            array = self._mapped()
+        with named(self.path, _KIND):
+            key, array = self.key, self._mapped()
             refuse_changed(self.path, info, _describe(array))
             plane = array[plane_index(info.axes, array.shape, channel, t, z)]
-            tiling = Tiling(info.shape[3:], info.chunk_shape)
-            height, _ = tiling.cut(row, column)
+        tiling = Tiling(info.shape[3:], info.chunk_shape)
+
+        def read(row: int, column: int, allocate: Allocate) -> NDArray[Any]:
+            made = allocate(tiling.cut(row, column), info.dtype)
             top = row * info.chunk_shape[0]
-            # a copy: the file must not stay open for as long as somebody keeps the pixels
-            return np.array(plane[top : top + height], info.dtype, order="C")
-        except Exception as error:
-            raise unreadable(self.path, error, "a NumPy array") from error
+            made[...] = plane[top : top + len(made)]
+            return made
+
+        return Chunks(key, info.chunk_shape, one_by_one(read, self.path, _KIND))
 
     def _mapped(self) -> NDArray[Any]:
         mapped: NDArray[Any] = np.lib.format.open_memmap(self.path, mode="r")

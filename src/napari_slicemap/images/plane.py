@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +13,43 @@ from .region import Window
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .cache import ChunkCache
+    from .cache import Allocate, ChunkCache
+
+
+class Chunks:
+    """The chunks of one plane of a file as it is now; to be closed after reading.
+
+    Parameters
+    ----------
+    key : hashable
+        What tells these pixels from any others: another plane, or the same file after a change.
+    shape : tuple of int
+        ``(height, width)`` of a chunk in px; chunks at the far edges may be smaller.
+    read : callable
+        ``read(places, allocate)`` decodes the chunks at some places ``(row, column)``, counted in chunks from the
+        corner: arrays ``(h, w)``, cut at the plane's edges, in memory that ``allocate(shape, dtype)`` gives. Several
+        at once, because threads that do little between one decoding and the next get out of each other's way.
+        It raises TileReadError, naming the file.
+    close : callable, optional
+        Closes what :attr:`read` opened.
+    """
+
+    def __init__(
+        self,
+        key: Hashable,
+        shape: tuple[int, int],
+        read: Callable[[Sequence[tuple[int, int]], Allocate], list[NDArray[Any]]],
+        close: Callable[[], None] | None = None,
+    ) -> None:
+        self.key, self.shape, self.read = key, shape, read
+        self._close = close
+
+    def __enter__(self) -> Chunks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._close is not None:
+            self._close()
 
 
 class Plane(Protocol):
@@ -36,15 +72,11 @@ class Plane(Protocol):
         """Pixel size in µm, if the file states it."""
 
     @property
-    def chunk_shape(self) -> tuple[int, int]:
-        """``(height, width)`` of a chunk in px; chunks at the far edges may be smaller."""
-
-    @property
     def key(self) -> Hashable:
-        """What tells these pixels from any others: another plane, or the same file after a change."""
+        """What tells this file and channel from any others, and from what they were before a change."""
 
-    def read_chunk(self, t: int, z: int, row: int, column: int) -> NDArray[Any]:
-        """Decode one chunk ``(h, w)``, counted in chunks from the corner and cut at the plane's edges.
+    def chunks(self, t: int, z: int) -> Chunks:
+        """Give the chunks of one plane.
 
         Raises
         ------
@@ -86,25 +118,43 @@ def read_window(
     TileReadError
         Naming the file, if it cannot be read.
     """
-    height, width = plane.chunk_shape
-    rows = range(window.y0 // height, -(-window.y1 // height))
-    columns = range(window.x0 // width, -(-window.x1 // width))
-    path, key = (plane.path, plane.key) if cache is not None else (None, None)
-
-    def chunk(row: int, column: int) -> NDArray[Any]:
-        if cache is None:
-            return plane.read_chunk(t, z, row, column)
-        return cache.get((path, key, t, z, row, column), lambda: plane.read_chunk(t, z, row, column))
-
-    if out is None and len(rows) == len(columns) == 1:
-        corner = Window(columns[0] * width, 0, rows[0] * height, 0)
-        return chunk(rows[0], columns[0])[window.slices_in(corner)]
+    found = window_chunks(plane, t, z, window, cache)
+    if out is None and len(found) == 1:
+        return found[0][2]
     made = np.empty(window.shape, plane.dtype) if out is None else out
-    for row in rows:
-        for column in columns:
-            pixels = chunk(row, column)
-            x, y = column * width, row * height
-            whole = Window(x, x + pixels.shape[1], y, y + pixels.shape[0])
-            shared = whole & window
-            made[shared.slices_in(window)] = pixels[shared.slices_in(whole)]
+    for y, x, part in found:
+        made[y : y + part.shape[0], x : x + part.shape[1]] = part
     return made
+
+
+def window_chunks(
+    plane: Plane, t: int, z: int, window: Window, cache: ChunkCache | None = None
+) -> list[tuple[int, int, NDArray[Any]]]:
+    """Read the chunks under a window, each cut to it.
+
+    Parameters
+    ----------
+    plane, t, z, window, cache
+        As for :func:`read_window`.
+
+    Returns
+    -------
+    list of (y, x, ndarray (h, w))
+        Where each part lies in the window, px; read-only views of chunks, row by row.
+    """
+    with plane.chunks(t, z) as chunks:
+        height, width = chunks.shape
+        rows, columns = _cuts(window.y0, window.y1, height), _cuts(window.x0, window.x1, width)
+        places = [(row, column) for row, *_ in rows for column, *_ in columns]
+        read = chunks.read
+        found = read(places, np.empty) if cache is None else cache.get((plane.path, chunks.key), places, read)
+    pieces = iter(found)
+    return [(y, x, next(pieces)[down, across]) for _, down, y in rows for _, across, x in columns]
+
+
+def _cuts(start: int, stop: int, size: int) -> list[tuple[int, slice, int]]:
+    """Cut a range into chunks of a size: the number of each, the part of it that is wanted, and where that goes."""
+    return [
+        (n, slice(max(start - n * size, 0), min(stop - n * size, size)), max(n * size - start, 0))
+        for n in range(start // size, -(-stop // size))
+    ]

@@ -15,23 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import TileReadError
 from .image import (
-    SHARED_CHUNKS,
     ImageInfo,
     Recent,
     Tiling,
+    copied,
     describe,
     file_state,
-    own,
+    named,
+    one_by_one,
     plane_index,
     read_bytes,
     refuse_changed,
     rows_of_px,
+    shared_chunk,
     square_size_um,
     unit_um,
-    unreadable,
 )
+from .plane import Chunks
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -39,7 +40,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .cache import Allocate
+
+    _AllocateShape = Callable[[tuple[int, int]], NDArray[Any]]
+
 _PAGES = 64  # how many pages' tables are read at once: a long stack need not be read whole to show one plane
+_KIND = "a TIFF image"
 _JPEG = (6, 7, 34892, 33007)
 
 
@@ -70,30 +76,43 @@ class TiffImage:
         TileReadError
             Naming the file, if it is missing or no TIFF image.
         """
-        try:
+        with named(self.path, _KIND):
             return self._opened().info
-        except Exception as error:
-            raise self._unreadable(error) from error
 
     @property
     def key(self) -> Hashable:
         """Of the file as it is now."""
         return "tiff", self.path, self.series, self.page, *file_state(self.path)
 
-    def read_chunk(self, channel: int, t: int, z: int, row: int, column: int) -> NDArray[Any]:
-        """Decode one chunk; see :class:`~napari_slicemap.images.image.ImageFile`."""
+    def chunks(self, channel: int, t: int, z: int) -> Chunks:
+        """Give the chunks of one plane; see :class:`~napari_slicemap.images.image.ImageFile`."""
         info = self.info
-        try:
+        with named(self.path, _KIND):
             opened = self._opened()
             refuse_changed(self.path, info, opened.info)
-            if opened.stack is None:
-                return self._read_whole(channel, t, z)
-            number, inner = opened.stack.place(channel, t, z)
+        if opened.stack is None:
+            return Chunks(
+                self.key, info.chunk_shape, lambda _, allocate: [copied(self._read_whole(channel, t, z), allocate)]
+            )
+        stack, layout = opened.stack, opened.stack.layout
+        found: list[tuple[BinaryIO, _Page, tuple[Any, ...]]] = []
+
+        def find() -> None:  # what is in a cache need not be opened
+            number, inner = stack.place(channel, t, z)
             page = self._page_at(number, info)
-            with page.path.open("rb", buffering=0) as stream:
-                return opened.stack.layout.read(stream, page, inner, row, column, info.dtype)
-        except Exception as error:
-            raise self._unreadable(error) from error
+            found.append((page.path.open("rb", buffering=0), page, inner))
+
+        def read(row: int, column: int, allocate: Allocate) -> NDArray[Any]:
+            if not found:
+                find()
+            stream, page, inner = found[0]
+            return layout.read(stream, page, inner, row, column, lambda shape: allocate(shape, info.dtype))
+
+        def close() -> None:
+            for stream, *_ in found:
+                stream.close()
+
+        return Chunks(self.key, info.chunk_shape, one_by_one(read, self.path, _KIND), close)
 
     def _page_at(self, number: int, info: ImageInfo) -> _Page:
         """Say where a page lies; OME-TIFF may be spread over several files, each of which may come, go and change."""
@@ -168,10 +187,10 @@ class TiffImage:
         """Decode a plane by tifffile: the page that holds it, or the whole series where a page holds many planes."""
         import tifffile
 
-        with _heard() as complaints, tifffile.TiffFile(self.path) as tif:
+        with named(self.path, _KIND), _heard() as complaints, tifffile.TiffFile(self.path) as tif:
             plane = self._plane(self._series(tif), channel, t, z)
             _refuse_cut_short(complaints)
-            return own(plane.astype(self.info.dtype, copy=False))
+            return plane.astype(self.info.dtype, copy=False)
 
     def _plane(self, series: Any, channel: int, t: int, z: int) -> NDArray[Any]:
         if self.page is not None:
@@ -184,9 +203,6 @@ class TiffImage:
             number = int(np.ravel_multi_index(at[:paged], pages)) if paged else 0
             return _upright(self._page(series, number).asarray()[at[paged:]], series.axes)
         return _upright(series.asarray()[at], series.axes)
-
-    def _unreadable(self, error: Exception) -> TileReadError:
-        return unreadable(self.path, error, "a TIFF image")
 
 
 # --- where the pixels lie ------------------------------------------------------------------------------------
@@ -225,7 +241,9 @@ class _Page:
         def load() -> NDArray[Any]:
             return decode(read_bytes(stream, offset, count), index)
 
-        return SHARED_CHUNKS.get((self.path, self.state, offset), load) if keep else load()
+        if not keep:
+            return load()
+        return shared_chunk(self.path, (self.state, offset), load)
 
 
 @dataclass(frozen=True)
@@ -251,18 +269,19 @@ class _Segments:
         return self.tiling.chunk_shape
 
     def read(
-        self, stream: BinaryIO, page: _Page, at: tuple[Any, ...], row: int, column: int, dtype: np.dtype[Any]
+        self, stream: BinaryIO, page: _Page, at: tuple[Any, ...], row: int, column: int, allocate: _AllocateShape
     ) -> NDArray[Any]:
         rows, columns = self.tiling.count
         sample = 0 if self.sample is None else int(at[self.sample])
         first, sample = (sample * rows * columns, 0) if self.planar else (0, sample)
         keep = self.sample is not None and not self.planar
 
-        def segment(y: int, x: int) -> NDArray[Any]:
+        def segment(y: int, x: int, out: NDArray[Any]) -> None:
             found = page.segment(stream, first + y * columns + x, keep)
-            return np.full(self.tiling.segment, page.nodata, dtype) if found is None else found[:, :, sample]
+            height, width = out.shape
+            out[...] = page.nodata if found is None else found[:height, :width, sample]
 
-        return self.tiling.chunk(row, column, dtype, segment)
+        return self.tiling.chunk(row, column, allocate(self.tiling.cut(row, column)), segment)
 
 
 @dataclass(frozen=True)
@@ -293,14 +312,16 @@ class _Rows:
         return math.prod(self.shape[self.axes.index("Y") + 1 :])
 
     def read(
-        self, stream: BinaryIO, page: _Page, at: tuple[Any, ...], row: int, column: int, dtype: np.dtype[Any]
+        self, stream: BinaryIO, page: _Page, at: tuple[Any, ...], row: int, column: int, allocate: _AllocateShape
     ) -> NDArray[Any]:
         y = self.axes.index("Y")
         height = min(self.chunk_shape[0], self.shape[y] - row * self.chunk_shape[0])
         if row < 0 or column != 0 or height <= 0:
             raise IndexError(f"chunk {row}, {column} is out of bounds")
+        made = allocate((height, self.chunk_shape[1]))
         if page.offsets[0] == 0 or page.counts[0] == 0:
-            return np.full((height, self.chunk_shape[1]), page.nodata, dtype)
+            made[...] = page.nodata
+            return made
         if any(page.offsets[:-1] + page.counts[:-1] != page.offsets[1:]):
             raise ValueError("its strips do not follow one another as those of its first page do")
         before = int(np.ravel_multi_index(at[:y], self.shape[:y])) if y else 0
@@ -308,7 +329,8 @@ class _Rows:
         size = self.dtype.itemsize
         raw = read_bytes(stream, int(page.offsets[0]) + first * size, height * self._row_px * size)
         pixels = np.frombuffer(raw, self.dtype).reshape(height, *self.shape[y + 1 :])
-        return own(pixels[(slice(None), *at[y + 1 :])].astype(dtype, copy=False))
+        made[...] = pixels[(slice(None), *at[y + 1 :])]
+        return made
 
 
 @dataclass(frozen=True)

@@ -11,33 +11,40 @@ import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from io import FileIO
 from pathlib import Path
+from struct import Struct
+from threading import local
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from .image import (
-    SHARED_CHUNKS,
     ImageInfo,
     Recent,
     Tiling,
     describe,
     file_state,
+    named,
     plain_axes,
     plane_index,
     read_bytes,
     refuse_changed,
+    shared_chunk,
     square_size_um,
     unit_um,
-    unreadable,
 )
+from .plane import Chunks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .cache import Allocate
+
     Place = tuple[int, ...]
     Step = Callable[[Any], Any]
 
+_KIND = "a Zarr image"
 _METADATA = ("zarr.json", ".zarray", ".zattrs")
 _NOWHERE = 2**64 - 1  # in the index of a shard: this chunk is not there
 
@@ -63,10 +70,8 @@ class ZarrImage:
         TileReadError
             Naming the folder, if it is missing or no Zarr image.
         """
-        try:
+        with named(self.path, _KIND):
             return self._opened().info
-        except Exception as error:
-            raise unreadable(self.path, error, "a Zarr image") from error
 
     @property
     def key(self) -> Hashable:
@@ -78,16 +83,19 @@ class ZarrImage:
         files = [self.path / name for name in _METADATA]
         return [file for file in files if file.exists()] or files
 
-    def read_chunk(self, channel: int, t: int, z: int, row: int, column: int) -> NDArray[Any]:
-        """Decode one chunk; see :class:`~napari_slicemap.images.image.ImageFile`."""
-        info = self.info
-        try:
-            opened = self._opened()
+    def chunks(self, channel: int, t: int, z: int) -> Chunks:
+        """Give the chunks of one plane; see :class:`~napari_slicemap.images.image.ImageFile`."""
+        info, key = self.info, self.key
+        with named(self.path, _KIND):
+            opened = _OPENED.get(key, self._open)
             refuse_changed(self.path, info, opened.info)
             at = plane_index(info.axes, opened.array.shape, channel, t, z)
-            return opened.tiling.chunk(row, column, info.dtype, partial(opened.segment, at))
-        except Exception as error:
-            raise unreadable(self.path, error, "a Zarr image") from error
+
+        def read(places: Sequence[tuple[int, int]], allocate: Allocate) -> list[NDArray[Any]]:
+            with named(self.path, _KIND):
+                return opened.read(at, places, allocate)
+
+        return Chunks(key, info.chunk_shape, read)
 
     def _opened(self) -> _Opened:
         return _OPENED.get(self.key, self._open)
@@ -132,24 +140,55 @@ class _Opened:
     tiling: Tiling
     chunks: _Chunks | None
 
-    def segment(self, at: tuple[Any, ...], row: int, column: int) -> NDArray[Any]:
-        """Decode the part ``(h, w)`` of one chunk that lies in a plane."""
+    @cached_property
+    def straight(self) -> bool:
+        """Whether each stored chunk is a chunk of one plane, and can be decoded without a copy."""
+        chunks, axes = self.chunks, self.info.axes
+        return (
+            chunks is not None
+            and not chunks.shared
+            and chunks.sharding is None
+            and chunks.encoding.straight
+            and self.tiling.group == (1, 1)
+            and axes.endswith("YX")
+        )
+
+    def read(self, at: tuple[Any, ...], places: Sequence[tuple[int, int]], allocate: Allocate) -> list[NDArray[Any]]:
+        """Decode chunks of the plane at an index."""
+        dtype, tiling = self.info.dtype, self.tiling
+        sizes = [tiling.cut(row, column) for row, column in places]
+        if self.straight and self.chunks is not None:
+            # stored in full at the edges, too
+            whole = [allocate(tiling.segment, dtype) for _ in places]
+            first = self._stored_at(at, 0, 0)[:-2]  # Y and X come last
+            self.chunks.read_straight([(*first, row, column) for row, column in places], whole)
+            return [chunk[:height, :width] for chunk, (height, width) in zip(whole, sizes, strict=True)]
+        made = [allocate(size, dtype) for size in sizes]
+        for (row, column), out in zip(places, made, strict=True):
+            tiling.chunk(row, column, out, partial(self._segment, at))
+        return made
+
+    def _stored_at(self, at: tuple[Any, ...], row: int, column: int) -> Place:
+        """Say which stored chunk holds one of a plane's."""
         axes = self.info.axes
-        place = list(at)
-        place[axes.index("Y")], place[axes.index("X")] = slice(row, row + 1), slice(column, column + 1)
-        inner = tuple(n if isinstance(n, slice) else n % size for n, size in zip(at, self.shape, strict=True))
-        if self.chunks is not None:
-            chunk = tuple(
-                n.start if isinstance(n, slice) else n // size for n, size in zip(place, self.shape, strict=True)
-            )
-            found = self.chunks.read(chunk)[inner]
+        place = [0 if isinstance(n, slice) else n // size for n, size in zip(at, self.shape, strict=True)]
+        place[axes.index("Y")], place[axes.index("X")] = row, column
+        return tuple(place)
+
+    def _segment(self, at: tuple[Any, ...], row: int, column: int, out: NDArray[Any]) -> None:
+        """Decode the part of one stored chunk that lies in a plane."""
+        axes, shape = self.info.axes, self.shape
+        y, x = axes.index("Y"), axes.index("X")
+        if self.chunks is None:
+            part = list(at)
+            part[y] = slice(row * shape[y], (row + 1) * shape[y])
+            part[x] = slice(column * shape[x], (column + 1) * shape[x])
+            found = np.asarray(self.array[tuple(part)])
         else:
-            part = tuple(
-                slice(n.start * size, n.stop * size) if isinstance(n, slice) else n
-                for n, size in zip(place, self.shape, strict=True)
-            )
-            found = np.asarray(self.array[part])
-        return found.T if axes.index("X") < axes.index("Y") else found
+            inner = tuple(n if isinstance(n, slice) else n % size for n, size in zip(at, shape, strict=True))
+            found = self.chunks.read(self._stored_at(at, row, column))[inner]
+        height, width = out.shape
+        out[...] = (found.T if x < y else found)[:height, :width]
 
 
 _OPENED: Recent[_Opened] = Recent(2048)
@@ -256,6 +295,11 @@ class _Encoding:
             raise ValueError(f"it holds {len(raw)} bytes of pixels, expected {self.shape} of {self.dtype}")
         return np.frombuffer(raw, self.dtype).reshape(self.shape, order=self.order)
 
+    @cached_property
+    def straight(self) -> bool:
+        """Whether a chunk can be decoded into an array of its shape without a copy."""
+        return self.steps == (_from_blosc,) and self.order == "C" and self.dtype.isnative
+
 
 @dataclass(frozen=True)
 class _Sharding:
@@ -314,29 +358,58 @@ class _Chunks:
     fill: Any
     shared: bool
 
+    def read_straight(self, places: Sequence[Place], made: Sequence[NDArray[Any]]) -> None:
+        """Decode chunks into arrays of their full size.
+
+        All that can be done before is done before: little Python is left between a file and the next, for which
+        threads would have to take turns.
+        """
+        from imagecodecs import blosc_decode
+
+        names = [self.name_of(place) for place in places]
+        jobs = [
+            (name, f"{self.folder}{os.sep}{name}", out.reshape(-1).view(np.uint8))
+            for name, out in zip(names, made, strict=True)
+        ]
+        raw, nbytes = _buffer(made[0].nbytes), made[0].nbytes
+        for name, file, out in jobs:
+            try:
+                with FileIO(file) as stream:
+                    count = stream.readinto(raw)
+                    whole: Any = raw[:count] if count < len(raw) else bytes(raw) + stream.readall()
+                _check_blosc(whole, nbytes)
+                blosc_decode(whole, numthreads=1, out=out)  # type: ignore[arg-type]
+            except FileNotFoundError:
+                out.view(self.encoding.dtype)[...] = self.fill
+            except Exception as error:
+                raise ValueError(f"chunk {name}: {error}") from error
+
     def read(self, place: Place) -> NDArray[Any]:
         """Decode one chunk in its full size."""
-        within = self.sharding.shape if self.sharding else (1,) * len(place)
-        name = self.name_of(tuple(n // size for n, size in zip(place, within, strict=True)))
-        inner = int(np.ravel_multi_index([n % size for n, size in zip(place, within, strict=True)], within))
-        file = self.folder / name
+        inner = 0
+        if self.sharding is not None:
+            within = self.sharding.shape
+            inner = int(np.ravel_multi_index([n % size for n, size in zip(place, within, strict=True)], within))
+            place = tuple(n // size for n, size in zip(place, within, strict=True))
+        name = self.name_of(place)
+        file = f"{self.folder}{os.sep}{name}"
         try:
             if not self.shared:
                 return self._decoded(file, inner)
-            return SHARED_CHUNKS.get((file, file_state(file), inner), lambda: self._decoded(file, inner))
+            return shared_chunk(self.folder, (name, file_state(Path(file)), inner), lambda: self._decoded(file, inner))
         except Exception as error:
             raise ValueError(f"chunk {name}: {error}") from error
 
-    def _decoded(self, file: Path, inner: int) -> NDArray[Any]:
+    def _decoded(self, file: str, inner: int) -> NDArray[Any]:
         raw = self._raw(file, inner)
-        return (
-            np.full(self.encoding.shape, self.fill, self.encoding.dtype) if raw is None else self.encoding.decode(raw)
-        )
+        if raw is None:
+            return np.full(self.encoding.shape, self.fill, self.encoding.dtype)
+        return self.encoding.decode(raw)
 
-    def _raw(self, file: Path, inner: int) -> bytes | None:
+    def _raw(self, file: str, inner: int) -> bytes | None:
         """Read the bytes of a chunk; ``None`` if it was never written."""
         try:
-            with file.open("rb", buffering=0) as stream:
+            with open(file, "rb", buffering=0) as stream:  # noqa: PTH123 - a path would cost as much as the reading
                 if self.sharding is None:
                     return stream.readall()
                 found = os.fstat(stream.fileno())
@@ -425,13 +498,35 @@ def _step(name: str, size: int | None) -> Step | None:
     return partial(plain[name], out=size)
 
 
-def _from_blosc(raw: bytes) -> Any:
+def _from_blosc(raw: Any) -> Any:
     import imagecodecs
 
-    # the decoder trusts what the header says of the length, and would read on behind the end
-    if len(raw) < int.from_bytes(raw[12:16].ljust(4, b"\xff"), "little"):
-        raise ValueError("it is cut short")
+    _check_blosc(raw)
     return imagecodecs.blosc_decode(raw, numthreads=1)
+
+
+_BLOSC = Struct("<4xI4xI")  # bytes of the pixels, and of the whole
+
+
+def _check_blosc(raw: Any, nbytes: int | None = None) -> None:
+    """Hold the header against what is there: the decoder trusts it, and would read and write on behind the end."""
+    size, whole = _BLOSC.unpack_from(raw) if len(raw) >= _BLOSC.size else (0, math.inf)
+    if len(raw) < whole:
+        raise ValueError("it is cut short")
+    if nbytes is not None and size != nbytes:
+        raise ValueError(f"it holds {size} bytes of pixels, expected {nbytes}")
+
+
+_own = local()
+
+
+def _buffer(nbytes: int) -> memoryview:
+    """Lend this thread a buffer for the bytes of a file: fresh memory for each would cost as much as its reading."""
+    room = nbytes + 4096
+    kept: bytearray | None = getattr(_own, "buffer", None)
+    if kept is None or len(kept) < room:
+        kept = _own.buffer = bytearray(room)
+    return memoryview(kept)
 
 
 def _crc32c() -> Step | None:

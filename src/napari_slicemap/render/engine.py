@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -133,28 +133,104 @@ def composite_into(
     if stack.shape != wanted or (covered is not None and covered.shape != canvas.shape):
         beside = "" if covered is None else f" and a mask {covered.shape}"
         raise ValueError(f"got a stack {stack.shape}{beside}, expected {wanted}")
-    flat, pitch = _flat(canvas)
+    _flat(canvas)  # refuses what is no canvas
     if not canvas.size:
         return
-    kernel = _kernel()
     pixels = _plain(stack, _COMPOSITED)
-    prepared: tuple[_Prepared, bool] | None = None
-    if kernel is not None:
-        prepared = _prepared(tuple(settings), pixels.dtype.name in _EXACT_IN_FLOAT32)
-        if prepared is None:  # limits too far apart or too close for float32
-            pixels = pixels.astype(np.float64)
-            prepared = _prepared(tuple(settings), False)
-    if kernel is None or prepared is None:
+    chosen = _able(settings, pixels.dtype)
+    if chosen is None:  # limits too far apart or too close for float32
+        pixels = pixels.astype(np.float64)
+        chosen = _able(settings, pixels.dtype)
+    if chosen is None:
         _composite_slowly(canvas, pixels, settings, covered)
         return
-    height, width = canvas.shape
+    (height, width), pitch = canvas.shape, _flat(canvas)[1]
     # rows that follow each other without a gap are worked on as one long row
     size = (1, height * width) if pitch == width else (height, width)
-    chosen = np.zeros(0, bool) if covered is None else _plain_mask(covered).reshape(-1)
+    planes = chosen.arrays.planes
+    addresses = pixels.__array_interface__["data"][0] + planes * (height * width * pixels.itemsize)
+    _run(chosen, canvas, pixels, np.array([(0, *size)]), addresses[None], np.full((1, len(planes)), width), covered)
+
+
+def composite_pieces(canvas: NDArray[np.uint32], pieces: Sequence[Piece], settings: Sequence[ChannelSettings]) -> None:
+    """Add up the channels in colour, as :func:`composite_into` does, from parts that lie in memory here and there.
+
+    Parameters
+    ----------
+    canvas : ndarray of uint32, (h, w)
+        Filled where there are pieces, alpha 255.
+    pieces : sequence of Piece
+        All of one dtype; they may lie over each other, the later ones on top.
+    settings : sequence of ChannelSettings
+        One for each channel.
+    """
+    if not pieces:
+        return
+    dtype = pieces[0].planes[0].dtype
+    chosen = _able(settings, dtype) if dtype.name in _COMPOSITED and dtype.isnative else None
+    if chosen is None:
+        for piece in pieces:
+            height, width = piece.planes[0].shape
+            at = canvas[piece.y : piece.y + height, piece.x : piece.x + width]
+            composite_into(at, np.stack(piece.planes), settings)
+        return
+    pitch = _flat(canvas)[1]
+    shown = chosen.arrays.planes.tolist()
+    table = np.array([(piece.y * pitch + piece.x, *piece.planes[0].shape) for piece in pieces], np.int64)
+    found = [[piece.planes[k] for k in shown] for piece in pieces]
+    addresses = np.array([[one.__array_interface__["data"][0] for one in planes] for planes in found], np.int64)
+    pitches = np.array([[one.strides[0] // one.itemsize for one in planes] for planes in found], np.int64)
+    _run(chosen, canvas, pieces[0].planes[0], table, addresses, pitches, None)
+
+
+class Piece(NamedTuple):
+    """A rectangle of pixels.
+
+    Parameters
+    ----------
+    y, x : int
+        Where it lies on the canvas.
+    planes : list of ndarray, (h, w)
+        One for each channel, of one dtype; rows contiguous.
+    """
+
+    y: int
+    x: int
+    planes: list[NDArray[Any]]
+
+
+class _Chosen(NamedTuple):
+    """A compiled compositor, and the settings in the form that it takes."""
+
+    run: Callable[..., None]
+    arrays: _Prepared
+
+
+def _able(settings: Sequence[ChannelSettings], dtype: np.dtype[Any]) -> _Chosen | None:
+    """Choose the compositor for a dtype of pixels; ``None`` if there is none for these settings."""
+    kernel = _kernel()
+    prepared = None if kernel is None else _prepared(tuple(settings), dtype.name in _EXACT_IN_FLOAT32)
+    if kernel is None or prepared is None:
+        return None
     arrays, linear = prepared
     choose = kernel.composite_linear if linear else kernel.composite_rows
-    run = choose(pixels.dtype.name, arrays.limits.dtype.name)
-    run(flat, pitch, size, pixels.reshape(len(settings), height * width), *arrays, chosen)
+    return _Chosen(choose(dtype.name, arrays.limits.dtype.name), arrays)
+
+
+def _run(
+    chosen: _Chosen,
+    canvas: NDArray[np.uint32],
+    like: NDArray[Any],
+    pieces: NDArray[np.int64],
+    addresses: NDArray[np.int64],
+    pitches: NDArray[np.int64],
+    covered: NDArray[np.bool_] | None,
+) -> None:
+    flat, pitch = _flat(canvas)
+    mask = np.zeros(0, bool) if covered is None else _plain_mask(covered).reshape(-1)
+    arrays = chosen.arrays
+    one = np.empty(0, like.dtype)
+    chosen.run(flat, pitch, one, pieces, addresses, pitches, arrays.limits, arrays.gammas, arrays.weights, mask)
 
 
 def _plain_mask(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -13,8 +13,9 @@ from ..images.cache import ChunkCache
 from ..images.fov import Fov, ZChoice
 from ..images.region import Grid, Region, Window, inside
 from .channels import ChannelSettings, check_settings, hex_color
+from .engine import Piece
 from .overlays import Overlay
-from .scene import Method, Pixels, paint, scratch, signed, stack_cells
+from .scene import Method, Pieces, Pixels, paint, scratch, signed, stack_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -167,6 +168,10 @@ class _FovScene:
         dtype = self.fov.pixel_dtype(channels, self.z) if channels else np.dtype(np.uint8)  # all may be invisible
         return Pixels(self.read(channels, window, scratch((len(channels), *window.shape), dtype)))
 
+    def pieces(self, channels: Sequence[str], window: Window) -> Pieces | None:
+        found = self.fov.chunks_of_window(channels, window, self.t, self.z, cache=self.cache) if channels else None
+        return None if found is None else Pieces([Piece(*part) for part in found])
+
     def read(self, channels: Sequence[str], window: Window, out: NDArray[Any]) -> NDArray[Any]:
         return self.fov.read_window(channels, window, self.t, self.z, cache=self.cache, out=out)
 
@@ -207,6 +212,16 @@ class _ArrayScene:
     def pixels(self, channels: Sequence[str], window: Window) -> Pixels:
         dtype = np.result_type(*(self.arrays[name].dtype for name in channels)) if channels else np.dtype(np.uint8)
         return Pixels(self.read(channels, window, scratch((len(channels), *window.shape), dtype)))
+
+    def pieces(self, channels: Sequence[str], window: Window) -> Pieces | None:
+        at = window.slices_in(Window(0, 0, 0, 0))
+        planes = [self.arrays[name][at] for name in channels]
+        rows = all(
+            plane.strides[1] == plane.itemsize and plane.strides[0] % plane.itemsize == 0 and plane.flags.aligned
+            for plane in planes
+        )
+        alike = rows and len({plane.dtype for plane in planes}) == 1
+        return Pieces([Piece(0, 0, planes)]) if alike else None
 
     def read(self, channels: Sequence[str], window: Window, out: NDArray[Any]) -> NDArray[Any]:
         at = window.slices_in(Window(0, 0, 0, 0))

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import from_dtype, njit, types
+from numba import carray, from_dtype, njit, types
 from numba.extending import intrinsic
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
@@ -111,11 +111,28 @@ def _prefetch(_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
     return types.void(array, types.int64), code
 
 
+@intrinsic
+def _pointer(_context: Any, like: Any, address: Any) -> Any:
+    """See an address as that of numbers of an array's dtype."""
+    made = types.CPointer(like.dtype)
+
+    def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[1], context.get_value_type(made))
+
+    return made(like, address), code
+
+
 @_jit
-def _fetch_ahead(plane, at, n):  # type: ignore[no-untyped-def]
-    """Fetch ``plane[at : at + n]`` meanwhile: reading and computing would else take turns."""
-    for i in range(at, at + n, 64 // plane.itemsize):
-        _prefetch(plane, i)
+def _row_at(like, address, pitch, y, x, n):  # type: ignore[no-untyped-def]
+    """Give `n` px of a row of a plane that begins at an address and whose rows lie `pitch` px apart."""
+    return carray(_pointer(like, address + (y * pitch + x) * like.itemsize), (n,))
+
+
+@_jit
+def _fetch_ahead(row):  # type: ignore[no-untyped-def]
+    """Fetch what follows a row meanwhile: reading and computing would else take turns."""
+    for i in range(row.size, 2 * row.size, 64 // row.itemsize):
+        _prefetch(row, i)
 
 
 @_jit
@@ -220,48 +237,51 @@ def _aligned(size):  # type: ignore[no-untyped-def]
     return room[skip : skip + size]
 
 
-def _composite(canvas, pitch, size, stack, planes, limits, gammas, weights, covered):  # type: ignore[no-untyped-def]
-    height, width = size
+def _composite(canvas, pitch, like, pieces, addresses, pitches, limits, gammas, weights, covered):  # type: ignore[no-untyped-def]
     scratch = _aligned(_SCRATCH)
     made = scratch[_MADE:].view(np.uint32)
     last = weights.shape[0] - _CHANNELS
-    for y in range(height):
-        for x in range(0, width, _BLOCK):
-            n, at, to = min(_BLOCK, width - x), y * width + x, y * pitch + x
-            if last > 0:
-                scratch[_RED:_MADE] = 0
-            for group in range(0, last + 1, _CHANNELS):
-                for k in range(group, min(group + _CHANNELS, planes.size)):
-                    channel = scratch[(k - group) * _ROW : (k - group) * _ROW + n]
-                    plane = stack[planes[k]]
-                    _fetch_ahead(plane, at + n, n)
-                    _normalise(channel, plane[at : at + n], limits[k])
-                    if gammas[k] != _ONE:
-                        _power(channel, gammas[k])
-                if group < last:
-                    _add(scratch, n, weights[group : group + _CHANNELS])
-            if covered.size > 0:
-                _pack(made[:n], scratch, weights[last:])
-                _copy_covered(canvas[to : to + n], made[:n], covered[at : at + n])
-            else:
-                _pack(canvas[to : to + n], scratch, weights[last:])
+    for p in range(pieces.shape[0]):
+        start, height, width = pieces[p, 0], pieces[p, 1], pieces[p, 2]
+        for y in range(height):
+            for x in range(0, width, _BLOCK):
+                n, to, at = min(_BLOCK, width - x), start + y * pitch + x, y * width + x
+                if last > 0:
+                    scratch[_RED:_MADE] = 0
+                for group in range(0, last + 1, _CHANNELS):
+                    for k in range(group, min(group + _CHANNELS, gammas.size)):
+                        channel = scratch[(k - group) * _ROW : (k - group) * _ROW + n]
+                        row = _row_at(like, addresses[p, k], pitches[p, k], y, x, n)
+                        _fetch_ahead(row)
+                        _normalise(channel, row, limits[k])
+                        if gammas[k] != _ONE:
+                            _power(channel, gammas[k])
+                    if group < last:
+                        _add(scratch, n, weights[group : group + _CHANNELS])
+                if covered.size > 0:
+                    _pack(made[:n], scratch, weights[last:])
+                    _copy_covered(canvas[to : to + n], made[:n], covered[at : at + n])
+                else:
+                    _pack(canvas[to : to + n], scratch, weights[last:])
 
 
 def composite_rows(dtype: Any, limits: Any) -> Callable[..., None]:
     """Give the compositor of a dtype of pixels and one of limits (float32 or float64), for any channels.
 
     It is called with ``canvas`` (uint32, 1-D, from its first pixel to its last), ``pitch`` (px between its rows),
-    ``(height, width)``, ``stack`` (C, height · width), ``planes`` (int64 (K,), the planes shown), ``limits`` ((K, 4):
-    lo, scale, shift, top), ``gammas`` (float32 (K,), 1 for none), ``weights`` (float32 (K', 3): 255 · colour, K' being
-    the next multiple of 4 above 0, padded with 0), ``covered`` (bool, 1-D; empty for all).
+    ``like`` (any array of that dtype), ``pieces`` (int64 (P, 3): where on the canvas each begins, height, width, px),
+    ``addresses`` and ``pitches`` (int64 (P, K): where in memory each plane's part of a piece begins, and how many px
+    lie between its rows), ``limits`` ((K, 4): lo, scale, shift, top), ``gammas`` (float32 (K,), 1 for none),
+    ``weights`` (float32 (K', 3): 255 · colour, K' being the next multiple of 4 above 0, padded with 0), ``covered``
+    (bool, 1-D, of the only piece; empty for all). Whoever calls keeps the memory at the addresses alive.
     """
     return _compiled(_composite, *_signature(dtype, limits))
 
 
 def _signature(dtype: Any, limits: Any) -> tuple[Any, ...]:
     return (
-        *(_array(np.uint32, 1, writable=True), types.int64, types.UniTuple(types.int64, 2)),
-        *(_array(dtype, 2), _array(np.int64, 1), _array(limits, 2)),
+        *(_array(np.uint32, 1, writable=True), types.int64, _array(dtype, 1)),
+        *(_array(np.int64, 2), _array(np.int64, 2), _array(np.int64, 2), _array(limits, 2)),
         *(_array(np.float32, 1), _array(np.float32, 2), _array(np.bool_, 1)),
     )
 
@@ -301,18 +321,16 @@ def _colour_of(table, k):  # type: ignore[no-untyped-def]
 
 
 @_inlined
-def _linear(canvas, stack, planes, at, limits, weights, count):  # type: ignore[no-untyped-def]
+def _linear(canvas, rows, limits, weights, count):  # type: ignore[no-untyped-def]
     """Make pixels of 1, 3 or 5 channels, all in registers; the compiler drops what `count` leaves out."""
-    n = canvas.size
+    a, b, c, d, e = rows
     second, third = (1, 2) if count > 1 else (0, 0)
     fourth, fifth = (3, 4) if count > 3 else (0, 0)
-    a, b, c = stack[planes[0]][at : at + n], stack[planes[second]][at : at + n], stack[planes[third]][at : at + n]
-    d, e = stack[planes[fourth]][at : at + n], stack[planes[fifth]][at : at + n]
     la, lb, lc = _row_of(limits, 0), _row_of(limits, second), _row_of(limits, third)
     ld, le = _row_of(limits, fourth), _row_of(limits, fifth)
     wa, wb, wc = _colour_of(weights, 0), _colour_of(weights, second), _colour_of(weights, third)
     wd, we = _colour_of(weights, fourth), _colour_of(weights, fifth)
-    for i in range(n):
+    for i in range(canvas.size):
         v = _scaled(a[i], la)
         red, green, blue = v * wa[0], v * wa[1], v * wa[2]
         if count > 1:
@@ -328,27 +346,43 @@ def _linear(canvas, stack, planes, at, limits, weights, count):  # type: ignore[
         canvas[i] = _pixel(red, green, blue)
 
 
+@_inlined
+def _rows_of(like, addresses, pitches, y, x, n, count):  # type: ignore[no-untyped-def]
+    second, third = (1, 2) if count > 1 else (0, 0)
+    fourth, fifth = (3, 4) if count > 3 else (0, 0)
+    return (
+        _row_at(like, addresses[0], pitches[0], y, x, n),
+        _row_at(like, addresses[second], pitches[second], y, x, n),
+        _row_at(like, addresses[third], pitches[third], y, x, n),
+        _row_at(like, addresses[fourth], pitches[fourth], y, x, n),
+        _row_at(like, addresses[fifth], pitches[fifth], y, x, n),
+    )
+
+
 @_jit
-def _linear_row(canvas, stack, planes, at, limits, weights):  # type: ignore[no-untyped-def]
-    if planes.size == 1:
-        _linear(canvas, stack, planes, at, limits, weights, 1)
-    elif planes.size == 3:
-        _linear(canvas, stack, planes, at, limits, weights, 3)
+def _linear_row(canvas, like, addresses, pitches, y, x, limits, weights):  # type: ignore[no-untyped-def]
+    n = canvas.size
+    if addresses.size == 1:
+        _linear(canvas, _rows_of(like, addresses, pitches, y, x, n, 1), limits, weights, 1)
+    elif addresses.size == 3:
+        _linear(canvas, _rows_of(like, addresses, pitches, y, x, n, 3), limits, weights, 3)
     else:
-        _linear(canvas, stack, planes, at, limits, weights, 5)
+        _linear(canvas, _rows_of(like, addresses, pitches, y, x, n, 5), limits, weights, 5)
 
 
-def _composite_linear(canvas, pitch, size, stack, planes, limits, gammas, weights, covered):  # type: ignore[no-untyped-def]  # noqa: ARG001
-    height, width = size
-    made = np.empty(min(_MASKED_BLOCK, width), np.uint32)
-    for y in range(height):
-        if covered.size > 0:
-            for x in range(0, width, _MASKED_BLOCK):
-                n, at, to = min(_MASKED_BLOCK, width - x), y * width + x, y * pitch + x
-                _linear_row(made[:n], stack, planes, at, limits, weights)
-                _copy_covered(canvas[to : to + n], made[:n], covered[at : at + n])
-        else:
-            _linear_row(canvas[y * pitch : y * pitch + width], stack, planes, y * width, limits, weights)
+def _composite_linear(canvas, pitch, like, pieces, addresses, pitches, limits, gammas, weights, covered):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    made = np.empty(_MASKED_BLOCK, np.uint32)
+    for p in range(pieces.shape[0]):
+        start, height, width = pieces[p, 0], pieces[p, 1], pieces[p, 2]
+        for y in range(height):
+            to = start + y * pitch
+            if covered.size > 0:
+                for x in range(0, width, _MASKED_BLOCK):
+                    n, at = min(_MASKED_BLOCK, width - x), y * width + x
+                    _linear_row(made[:n], like, addresses[p], pitches[p], y, x, limits, weights)
+                    _copy_covered(canvas[to + x : to + x + n], made[:n], covered[at : at + n])
+            else:
+                _linear_row(canvas[to : to + width], like, addresses[p], pitches[p], y, 0, limits, weights)
 
 
 def composite_linear(dtype: Any, limits: Any) -> Callable[..., None]:

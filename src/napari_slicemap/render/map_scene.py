@@ -16,9 +16,10 @@ from ..images.fov import Fov, ZChoice
 from ..images.region import Grid, Window
 from ..maps.placement import PlacedTile, Placement
 from .channels import ChannelSettings
+from .engine import Piece
 from .fov import annotation_colors, render_fov_to_array
 from .overlap import Overlap, blend_weights, lay_out, owner_of_contested, owner_of_pixels
-from .scene import Pixels, blank_labels, scratch, signed
+from .scene import Pieces, Pixels, blank_labels, scratch, signed
 from .stored import StoredLevel
 
 if TYPE_CHECKING:
@@ -96,6 +97,34 @@ class MapScene:
             covered[at] = self._contested(rect, some, channels, stack[:, *at], failed)
         whole = layout.full and not failed
         return Pixels(stack, None if whole else covered, frozenset(failed))
+
+    def pieces(self, channels: Sequence[str], window: Window) -> Pieces | None:
+        """Give a window's pixels as they lie in the cache, tile by tile, where that is enough."""
+        layout = lay_out(self.placement, window, self.overlap)
+        tiles = [self.placement.tiles[index] for index in layout.painted]
+        if not channels or layout.contested or any(tile.ratio != 1.0 for tile in tiles):
+            return None
+        made, failed, dtypes = list[Piece](), set[int](), set[np.dtype[Any]]()
+        for index, tile in zip(layout.painted, tiles, strict=True):
+            shared = tile.window & window
+            local = shared.shifted(-tile.window.x0, -tile.window.y0)
+            try:
+                fov = _fov_of(tile, self.placement.map_id)
+                parts = fov.chunks_of_window(channels, local, self.t, self.z, cache=self.cache)
+            except (TileReadError, UnknownNameError) as error:
+                if self.on_missing == "raise":
+                    raise
+                failed.add(index)
+                self._note(index, error)
+                continue
+            if parts is None:
+                return None
+            dtypes.add(parts[0][2][0].dtype)
+            y0, x0 = shared.y0 - window.y0, shared.x0 - window.x0
+            made += [Piece(y0 + y, x0 + x, planes) for y, x, planes in parts]
+        # what is blended is float32: a pixel beside it must not be more exact than it would be within
+        alike = len(dtypes) <= 1 and (self.overlap != "blend" or all(np.can_cast(one, np.float32) for one in dtypes))
+        return Pieces(made, frozenset(failed)) if alike else None
 
     def _dtype(self, channels: Sequence[str], tiles: Sequence[int] | dict[int, None]) -> np.dtype[Any]:
         if not channels:  # all are invisible
@@ -217,9 +246,8 @@ class MapScene:
             parts.append((shared, self._tile_labels(index, kind, name, shared), True))
         for rect, tiles in layout.contested:
             owner = owner_of_contested(self.placement, rect, tiles, self.overlap)
-            parts += [
-                (rect, self._tile_labels(index, kind, name, rect), owner == index) for index in np.unique(owner).tolist()
-            ]
+            winners = np.unique(owner).tolist()
+            parts += [(rect, self._tile_labels(index, kind, name, rect), owner == index) for index in winners]
         made = blank_labels(window)
         if any(labels.dtype == np.int64 for _, labels, _ in parts):
             made = made.astype(np.int64)

@@ -199,9 +199,7 @@ def draw_mask(
     blend(image, chosen[margin.y0 : margin.y1, margin.x0 : margin.x1], overlay.color, overlay.alpha)
 
 
-def draw_annotation(
-    image: NDArray[np.uint8], labels: NDArray[Any], colors: Mapping[int, str], alpha: float
-) -> None:
+def draw_annotation(image: NDArray[np.uint8], labels: NDArray[Any], colors: Mapping[int, str], alpha: float) -> None:
     """Draw an annotation's labels ``(H, W)`` onto an RGB image ``(H, W, 3)``, in place.
 
     Parameters

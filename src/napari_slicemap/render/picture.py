@@ -11,8 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_BAND_PIXELS = 2**24
-"""Output pixels in a band: 64 MiB as RGBA."""
+_BAND_PIXELS = 2**23
+"""Output pixels in a band: 32 MiB as RGBA, and a few times that while it is painted."""
 
 
 @dataclass(frozen=True)

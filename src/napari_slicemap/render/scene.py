@@ -20,7 +20,7 @@ import numpy as np
 from ..images.area import nearest
 from ..images.region import Grid, Window, blocks
 from .channels import ChannelSettings, rgb
-from .engine import area_means, cell_sums, composite_into, draw_mask_into
+from .engine import Piece, area_means, cell_sums, composite_into, composite_pieces, draw_mask_into
 from .overlays import (
     OUTSIDE,
     AnnotationOverlay,
@@ -65,6 +65,22 @@ class Pixels:
     failed: frozenset[int] = frozenset()
 
 
+@dataclass(frozen=True)
+class Pieces:
+    """Pixels of a window as they lie in memory, undownsampled.
+
+    Parameters
+    ----------
+    pieces : list of Piece
+        The later ones on top. Where there are none, no tile lies.
+    failed : frozenset of int
+        As in :class:`Pixels`.
+    """
+
+    pieces: list[Piece]
+    failed: frozenset[int] = frozenset()
+
+
 class Scene(Protocol):
     """What can be painted; asked by several threads at once."""
 
@@ -74,6 +90,9 @@ class Scene(Protocol):
 
     def pixels(self, channels: Sequence[str], window: Window) -> Pixels:
         """Read a window within the bounds."""
+
+    def pieces(self, channels: Sequence[str], window: Window) -> Pieces | None:
+        """Give a window's pixels as they lie in memory; ``None`` where :meth:`pixels` has to put them together."""
 
     def stored_step(self) -> int:
         """Say how coarse the pixels are that :meth:`stored` reads; 1 where it has none."""
@@ -315,12 +334,23 @@ class _Brush:
 
     def paint(self, block: Window, canvas: NDArray[np.uint32]) -> None:
         """Paint one block into its view of the canvas ``(h, w)``."""
-        found = _cells(self.scene, list(self.settings), block, self.grid, self.method)
-        composite_into(canvas, found.stack, list(self.settings.values()), found.covered)
+        failed = self._composite(block, canvas)
         self._draw_overlays(block, canvas)
-        if found.failed:
+        if failed:
             owner = nearest_cells(self.scene.owners, block, self.grid, self.scene.bounds)
-            _hatch(_as_bytes(canvas), np.isin(owner, list(found.failed)), block)
+            _hatch(_as_bytes(canvas), np.isin(owner, list(failed)), block)
+
+    def _composite(self, block: Window, canvas: NDArray[np.uint32]) -> frozenset[int]:
+        """Composite the channels of one block; give the tiles that could not be read."""
+        channels, looks = list(self.settings), list(self.settings.values())
+        if self.grid.step == 1:
+            window = self.grid.pixels(block)
+            if (there := self.scene.pieces(channels, window)) is not None:
+                composite_pieces(canvas, there.pieces, looks)
+                return there.failed
+        found = _cells(self.scene, channels, block, self.grid, self.method)
+        composite_into(canvas, found.stack, looks, found.covered)
+        return found.failed
 
     def _draw_overlays(self, block: Window, canvas: NDArray[np.uint32]) -> None:
         if not self.overlays:

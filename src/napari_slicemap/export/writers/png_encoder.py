@@ -56,7 +56,7 @@ def encode_png(stream: BinaryIO, picture: Picture, level: int, px_per_metre: int
     picture : Picture
         RGB or RGBA, 8 bits.
     level : int
-        0 stores; 1–3 are those of ISA-L, which take as long as 100–200 ms for 50 MB; 4–9 are those of zlib.
+        0 stores; 1–3 are those of ISA-L, which are many times faster; 4–9 are those of zlib.
     px_per_metre : int, optional
         Resolution to state, above 0.
     """
