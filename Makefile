@@ -10,7 +10,7 @@ export LIBGL_ALWAYS_SOFTWARE = 1
 
 .venv/.core: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[fast]"
 	@touch $@
 
 .venv/.dev: pyproject.toml .venv/.core

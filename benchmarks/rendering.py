@@ -15,7 +15,7 @@ from skimage.segmentation import find_boundaries
 
 from napari_slicemap import MaskOverlay, Region, open_dataset, render_fov_to_array
 from napari_slicemap.images.cache import ChunkCache
-from napari_slicemap.images.plane import read_window
+from napari_slicemap.images.plane import read_window, window_chunks
 from napari_slicemap.images.region import Window
 from napari_slicemap.maps.index import TileIndex
 from napari_slicemap.render.build_levels import build_levels
@@ -175,9 +175,12 @@ def overview(root: Path) -> list[Row]:
         naive = np.empty((2048, 2048), np.uint32)
         composite_into(naive, canvas, list(looks.values()))
 
+    small = ChunkCache(2**27)
+
     def decode_all() -> None:
+        small.clear()
         jobs = [(tile.fov, name) for _, tile in tiles for name in CHANNELS[:3]]
-        in_threads(lambda job: read_window(job[0].planes[job[1]], 0, 0, job[0].bounds), jobs)
+        in_threads(lambda job: window_chunks(job[0].planes[job[1]], 0, 0, job[0].bounds, small), jobs)
 
     built = medians(
         {"one decoding pass": decode_all, "building the levels": lambda: build_levels(_uncached_with_levels(one))},
@@ -191,16 +194,22 @@ def overview(root: Path) -> list[Row]:
 
     kept = _uncached_with_levels(one)
     kept.render_region(None, looks, downsample=16, levels="stored")
+
+    def from_disk() -> None:
+        kept.cache.clear()
+        kept.render_region(None, looks, downsample=16, levels="stored")
+
     found = medians(
         {
             "zarr-python, cold": zarr_python_cold,
-            "stored levels, cold": stored,
-            "stored levels, again": lambda: kept.render_region(None, looks, downsample=16, levels="stored"),
+            "stored levels, first use (all tiles looked at for changes)": stored,
+            "stored levels, from disk": from_disk,
+            "stored levels, cached": lambda: kept.render_region(None, looks, downsample=16, levels="stored"),
         },
         rounds=5,
     )
     checks = [
-        Check("against zarr-python", found["zarr-python, cold"] / found["stored levels, again"], 60, at_most=False),
+        Check("against zarr-python", found["zarr-python, cold"] / found["stored levels, from disk"], 60, at_most=False),
         Check("building", built["building the levels"] / built["one decoding pass"], 1.3, at_most=True),
     ]
     return [Row("overview of 1024 tiles × 3 at 1/16", {**found, **built}, checks)]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _UELER = ".UELer"
+_LEVELS_BYTES = 2**27
 
 
 class Named(dict[str, T]):
@@ -82,6 +83,8 @@ class Dataset:
         self.layout, self.why = acquisition.layout, why
         self.problems: list[str] = [*places.absent(), *acquisition.problems]
         self.cache = ChunkCache()
+        # levels are shown again and again, but by few chunks at a time: they need not fill the memory meant for tiles
+        self._levels_cache = ChunkCache(_LEVELS_BYTES)
         self._acquisition = acquisition
         positions = self._positions()
         self.fovs: Named[Fov] = Named("FOV", _with_stated_sizes(acquisition.fovs, positions))
@@ -194,7 +197,7 @@ class Dataset:
         stored = None
         if pixel_size_um is None:  # levels are kept of the map's own grid only
             folder = self.places.written("cache") / "levels"
-            stored = StoredLevels(folder, placement, self.project.overlap, self.cache)
+            stored = StoredLevels(folder, placement, self.project.overlap, self._levels_cache)
         return VirtualMap(placement, self.cache, stored)
 
     def map_at(self, map_id: str, pixel_size_um: float) -> VirtualMap:

@@ -88,7 +88,7 @@ class ChunkCache:
         plane : tuple
             The file, and everything else that decides the pixels.
         places : sequence of hashable
-            Which chunks.
+            Which chunks, each once.
         load : callable
             ``load(places, allocate)`` decodes some of them, each into one array that it gets from
             ``allocate(shape, dtype)``.
@@ -156,7 +156,9 @@ class ChunkCache:
                     self.nbytes += 0 if slab in self._slabs else slab.memory.nbytes
                     self._slabs[slab] = None
                     self._slabs.move_to_end(slab)
-            while self._slabs and self.nbytes + self._slab_bytes * len(self._spare) > self.max_bytes:
+            # memory that waits for its use must not take the place of chunks
+            del self._spare[max(0, self.max_bytes - self.nbytes) // max(1, self._slab_bytes) :]
+            while self._slabs and self.nbytes > self.max_bytes:
                 self._forget(next(iter(self._slabs)))
         return dict(zip(places, loaded, strict=True))
 
@@ -190,11 +192,11 @@ class ChunkCache:
         return slab, memory
 
     def _new_slab(self) -> _Slab:
-        try:
-            memory = self._spare.pop()
-        except IndexError:
-            memory = np.empty(self._slab_bytes, np.uint8)
-        made = self._own.slab = _Slab(memory)
+        with self._changed:
+            if not self._spare and self._slabs and self.nbytes + self._slab_bytes > self.max_bytes:
+                self._forget(next(iter(self._slabs)))  # before, and not after: so its memory can be had
+            spare = self._spare.pop() if self._spare else None
+        made = self._own.slab = _Slab(np.empty(self._slab_bytes, np.uint8) if spare is None else spare)
         return made
 
     def _forget(self, slab: _Slab) -> None:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from .virtual_map import VirtualMap
 
-_SIDE = 2048
+_SIDE = 4096
 """Map px along the side of what one thread works on; every step divides it."""
-_IN_MEMORY = 2**25
+_IN_MEMORY = 2**27
 """Levels of at most so many bytes are put together in memory, and written in chunks of a sensible size."""
 _CHUNK = 512
 _CACHE = 2**27

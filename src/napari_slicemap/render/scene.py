@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 Method = Literal["area", "nearest"]
 
-_BLOCK_SAMPLES = 2**22
+_BLOCK_SAMPLES = 2**23
 """Source pixels times channels of a block: bounds the memory of a picture, whatever its size."""
 _LARGEST_STEP = 1024
 """Cells of more px are not held in memory at once."""
@@ -202,7 +202,10 @@ def _as_bytes(canvas: NDArray[np.uint32]) -> NDArray[np.uint8]:
 
 def _block_side(scene: Scene, grid: Grid, channels: int) -> int:
     """Give the cells along a block's side."""
-    return max(1, math.isqrt(_BLOCK_SAMPLES // max(1, channels)) * scene.stored_step() // grid.step)
+    side = math.isqrt(_BLOCK_SAMPLES // max(1, channels))
+    # a power of two, as the chunks of most files are: blocks then share fewer of them
+    side = 2 ** (max(1, side).bit_length() - 1)
+    return max(1, side * scene.stored_step() // grid.step)
 
 
 def stack_cells(

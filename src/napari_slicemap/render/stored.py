@@ -154,11 +154,18 @@ class StoredLevels:
         """Tell one state of the map from another: where its tiles lie, and the files that they are read from."""
         found = hashlib.sha256(f"{VERSION} {self.overlap}".encode())
         found.update(self._placement.windows.tobytes())
+        images: dict[int, str] = {}
         for tile in self._placement.tiles:
-            found.update(f"\n{tile.name} {tile.ratio}".encode())
-            if tile.fov is not None:
-                keys = dict.fromkeys(_unplaced(plane.key) for plane in tile.fov.planes.values())
-                found.update(repr([(name, key) for name, key in zip(tile.fov.planes, keys, strict=False)]).encode())
+            planes = tile.fov.planes if tile.fov is not None else {}
+            lines = [f"\n{tile.name} {tile.ratio}"]
+            for name, plane in planes.items():
+                # the channels of one image share its file, which is asked for its state once
+                image = plane.image if isinstance(plane, ImagePlane) else plane
+                channel = plane.channel if isinstance(plane, ImagePlane) else 0
+                if id(image) not in images:
+                    images[id(image)] = repr(_unplaced(image.key))
+                lines.append(f"{name} {channel} {images[id(image)]}")
+            found.update(" ".join(lines).encode())
         return found.hexdigest()
 
     def replace_with(self, made: Path) -> None:
