@@ -27,6 +27,7 @@ from napari_slicemap.images.image import (
     named,
     one_by_one,
     open_image,
+    own_buffer,
     plane_index,
     shared_chunk,
     split_at,
@@ -237,6 +238,21 @@ def test_chunks_one_by_one() -> None:
 
     found = one_by_one(read, Path("a"), "a picture")([(1, 2), (3, 4)], np.empty)
     assert [made.tolist() for made in found] == [[[1, 2]], [[3, 4]]]
+
+
+def test_each_thread_has_a_buffer_of_its_own() -> None:
+    first = own_buffer(100)
+    assert len(first) >= 100
+    first[:3] = b"abc"
+    others: list[memoryview] = []
+    thread = threading.Thread(target=lambda: others.append(own_buffer(100)))
+    thread.start()
+    thread.join()
+    others[0][:3] = b"xyz"
+    assert bytes(own_buffer(50)[:3]) == b"abc"
+    kept = len(own_buffer(1))
+    assert len(own_buffer(2**24 + 1)) == 2**24 + 1
+    assert len(own_buffer(1)) == kept  # what is very large is not kept
 
 
 def test_plane_index() -> None:

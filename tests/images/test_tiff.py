@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import math
 import os
+import struct
 import threading
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -18,10 +20,10 @@ from hypothesis import strategies as st
 
 from builders import pixels, read_chunk, write_tiff
 from napari_slicemap.errors import TileReadError
-from napari_slicemap.images.image import ImagePlane, read_bytes
+from napari_slicemap.images.image import ImagePlane, own_buffer, read_bytes
 from napari_slicemap.images.plane import read_window
 from napari_slicemap.images.region import Window
-from napari_slicemap.images.tiff import TiffImage
+from napari_slicemap.images.tiff import TiffImage, _Page
 
 
 def read_all(image: TiffImage) -> np.ndarray:
@@ -179,7 +181,9 @@ def test_chunks(tmp_path: Path, shape: tuple[int, ...], options: dict[str, Any],
     np.testing.assert_array_equal(read_all(image), by_tifffile(image.path, image.info.axes))
     first = read_chunk(image, 0, 0, 0, 0, 0)
     assert first.shape == chunk_shape
-    assert first.base is None or first.base.nbytes == first.nbytes  # it keeps nothing else in memory
+    # it keeps nothing else in memory than what is stored of a tile beyond the edge
+    stored = max(first.nbytes, math.prod(options.get("tile", ())) * first.itemsize)
+    assert first.base is None or first.base.nbytes <= stored
 
 
 @pytest.mark.parametrize(("row", "column"), [(-1, 0), (0, -1), (9, 0), (0, 9)])
@@ -244,6 +248,187 @@ def test_a_long_stack_is_not_read_whole_to_show_a_plane(tmp_path: Path) -> None:
     assert image.info.shape[1] == 300
     for channel in (0, 63, 64, 299):
         np.testing.assert_array_equal(read_chunk(image, channel, 0, 0, 0, 0), data[channel])
+
+
+# --- segments that are decoded without tifffile ---------------------------------------------------------------
+SEGMENTS = [
+    pytest.param((300, 280), {"tile": (256, 256)}, id="tiles"),
+    pytest.param((300, 280), {"tile": (64, 128)}, id="small tiles"),
+    pytest.param((40, 50), {"tile": (256, 64)}, id="a tile larger than the image"),
+    pytest.param((300, 280), {"rowsperstrip": 250}, id="strips"),
+    pytest.param((300, 280), {"rowsperstrip": 7}, id="small strips"),
+    pytest.param((300, 280), {"rowsperstrip": 300}, id="one strip"),
+]
+
+
+def decoded_by_tifffile() -> Any:
+    return mock.patch.object(_Page, "decoded", autospec=True, side_effect=_Page.decoded)
+
+
+@pytest.mark.parametrize(("shape", "options"), SEGMENTS)
+@pytest.mark.parametrize("compression", ["zstd", "zlib", "lzw"])
+@pytest.mark.parametrize("predictor", [pytest.param(False, id="plain"), pytest.param(True, id="differences")])
+@pytest.mark.parametrize("byteorder", [pytest.param("<", id="little"), pytest.param(">", id="big")])
+def test_the_usual_segments(
+    tmp_path: Path, shape: tuple[int, int], options: dict[str, Any], compression: str, predictor: bool, byteorder: Any
+) -> None:
+    said = {**options, "compression": compression, "predictor": predictor, "byteorder": byteorder}
+    path = write_tiff(tmp_path / "a.tif", pixels(3, shape), **said)
+    with decoded_by_tifffile() as called:
+        made = read_all(TiffImage(path))[0, 0, 0]
+    np.testing.assert_array_equal(made, tifffile.imread(path))
+    assert called.call_count == 0
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64"]
+)
+@pytest.mark.parametrize("byteorder", [pytest.param("<", id="little"), pytest.param(">", id="big")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"tile": (16, 32)}, id="tiles"),
+        pytest.param({"tile": (16, 32), "compression": "zstd", "predictor": True}, id="zstd, predictor"),
+        pytest.param({"rowsperstrip": 9, "compression": "zlib"}, id="zlib"),
+        pytest.param({"rowsperstrip": 9, "compression": "lzw", "predictor": True}, id="LZW, predictor"),
+    ],
+)
+def test_the_usual_types(tmp_path: Path, dtype: str, byteorder: Any, options: dict[str, Any]) -> None:
+    if dtype in ("int64", "uint64"):  # tifffile does not write these with a predictor
+        options = {**options, "predictor": False}
+    path = write_tiff(tmp_path / "a.tif", pixels(3, (40, 70), dtype), byteorder=byteorder, **options)
+    with decoded_by_tifffile() as called:
+        made = read_all(TiffImage(path))[0, 0, 0]
+    np.testing.assert_array_equal(made, tifffile.imread(path))
+    assert made.dtype == np.dtype(dtype)
+    # what predictors make of floats, tifffile knows
+    assert (called.call_count > 0) == (options.get("predictor", False) and dtype.startswith("float"))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "options"),
+    [
+        pytest.param("float32", {"compression": "zstd", "predictor": 3}, id="predictor of floats"),
+        pytest.param("uint16", {"compression": "lzma"}, id="LZMA"),
+        pytest.param("uint8", {"compression": "packbits"}, id="PackBits"),
+        pytest.param("uint16", {"bitspersample": 12}, id="12 bits"),
+        pytest.param("bool", {}, id="1 bit"),
+    ],
+)
+@pytest.mark.parametrize("tile", [(16, 32), (256, 256)])
+def test_what_is_unusual_is_left_to_tifffile(
+    tmp_path: Path, dtype: str, options: dict[str, Any], tile: tuple[int, int]
+) -> None:
+    data = pixels(3, (300, 280), np.uint16) % 2 == 0 if dtype == "bool" else pixels(3, (300, 280), dtype)
+    path = write_tiff(tmp_path / "a.tif", data % 4096 if "bitspersample" in options else data, tile=tile, **options)
+    with decoded_by_tifffile() as called:
+        made = read_all(TiffImage(path))[0, 0, 0]
+    np.testing.assert_array_equal(made, tifffile.imread(path))
+    assert called.call_count > 0
+
+
+def one_strip_of(path: Path, raw: bytes, rows: int, compression: int, bits: int = 8, predictor: int = 1) -> Path:
+    """A file that says of these bytes that they are its only strip, 16 px wide."""
+    tags = {256: 16, 257: rows, 258: bits, 259: compression, 262: 1, 273: 134, 278: rows, 279: len(raw), 317: predictor}
+    table = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + table + b"\0" * 4
+    path.write_bytes(head.ljust(134, b"\0") + raw)
+    return path
+
+
+def test_differences_of_64_bits(tmp_path: Path) -> None:
+    data = pixels(1, (20, 16), np.uint64)
+    raw = np.diff(data, axis=1, prepend=np.uint64(0)).astype("<u8").tobytes()
+    path = one_strip_of(tmp_path / "a.tif", bytes(imagecodecs.zstd_encode(raw)), 20, 50000, 64, 2)
+    with decoded_by_tifffile() as called:
+        np.testing.assert_array_equal(read_all(TiffImage(path))[0, 0, 0], data)
+    np.testing.assert_array_equal(tifffile.imread(path), data)
+    assert called.call_count == 0
+
+
+COMPRESSIONS = [
+    pytest.param(5, imagecodecs.lzw_encode, id="LZW"),
+    pytest.param(8, imagecodecs.zlib_encode, id="zlib"),
+    pytest.param(32946, imagecodecs.zlib_encode, id="zlib by its old number"),
+    pytest.param(50000, imagecodecs.zstd_encode, id="zstd"),
+]
+
+
+@pytest.mark.parametrize(("compression", "encode"), COMPRESSIONS)
+@pytest.mark.parametrize("more", [0, 16, 100])
+def test_a_strip_that_holds_more_rows_than_the_image(tmp_path: Path, compression: int, encode: Any, more: int) -> None:
+    """It is read where tifffile reads it, and refused where tifffile refuses it."""
+    data = pixels(1, (20 * 16 + more,), np.uint8)
+    image = TiffImage(one_strip_of(tmp_path / "a.tif", bytes(encode(data.tobytes())), 20, compression))
+    if more and compression != 5:
+        with pytest.raises(TileReadError, match=r"a\.tif"):
+            read_all(image)
+    else:
+        np.testing.assert_array_equal(read_all(image)[0, 0, 0], data[:320].reshape(20, 16))
+
+
+@pytest.mark.parametrize(("compression", "encode"), COMPRESSIONS)
+@pytest.mark.parametrize("rows", [1, 7, 19])
+def test_a_strip_that_holds_fewer_rows_than_the_image(tmp_path: Path, compression: int, encode: Any, rows: int) -> None:
+    raw = bytes(encode(pixels(1, (rows * 16,), np.uint8).tobytes()))
+    image = TiffImage(one_strip_of(tmp_path / "a.tif", raw, 20, compression))
+    with pytest.raises(TileReadError, match=r"a\.tif"):
+        read_all(image)
+
+
+@pytest.mark.parametrize("tile", [(16, 16), (256, 256)])
+@pytest.mark.parametrize("compression", [None, "zstd", "zlib", "lzw"])
+def test_a_segment_that_is_cut_short(tmp_path: Path, compression: str | None, tile: tuple[int, int]) -> None:
+    """The file is whole, but the table of its segments says less of one."""
+    path = write_tiff(tmp_path / "a.tif", pixels(3, (300, 280)), tile=tile, compression=compression)
+    with tifffile.TiffFile(path, mode="r+b") as tif:
+        tag = tif.pages.first.tags["TileByteCounts"]
+        tag.overwrite([value // 2 if n == 1 else value for n, value in enumerate(tag.value)])
+    with pytest.raises(TileReadError, match=r"a\.tif"):
+        read_all(TiffImage(path))
+
+
+@pytest.mark.parametrize("compression", ["zstd", "zlib"])
+def test_a_segment_of_other_bytes(tmp_path: Path, compression: str) -> None:
+    path = write_tiff(tmp_path / "a.tif", pixels(3, (300, 280)), tile=(128, 128), compression=compression)
+    with tifffile.TiffFile(path) as tif:
+        offset, count = tif.pages.first.dataoffsets[2], tif.pages.first.databytecounts[2]
+    raw = bytearray(path.read_bytes())
+    raw[offset : offset + count] = b"\x55" * count
+    path.write_bytes(raw)
+    with pytest.raises(TileReadError, match=r"a\.tif: cannot be read as a TIFF image"):
+        read_all(TiffImage(path))
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1), slice(3, None)])
+@pytest.mark.parametrize(("run", "gap"), [(2**22, 2**14), (2**22, 0), (3000, 2**14), (0, 0)])
+def test_segments_are_read_together_where_they_follow_one_another(
+    tmp_path: Path, order: slice, run: int, gap: int
+) -> None:
+    """Whatever their order in the file, with gaps between them, and however much is read at once."""
+    data = pixels(3, (100, 130))
+    path = write_tiff(tmp_path / "a.tif", data, tile=(32, 32), compression="zlib")
+    with tifffile.TiffFile(path, mode="r+b") as tif:
+        page = tif.pages.first
+        numbers = list(range(len(page.dataoffsets)))
+        numbers = numbers[order] + [n for n in numbers if n not in numbers[order]]
+        raw, places = path.read_bytes(), {}
+        end = len(raw)
+        for n in numbers:
+            places[n] = end + 5 * (n % 3)
+            tif.filehandle.seek(places[n])
+            tif.filehandle.write(raw[page.dataoffsets[n] : page.dataoffsets[n] + page.databytecounts[n]])
+            end = places[n] + page.databytecounts[n]
+        page.tags["TileOffsets"].overwrite([places[n] for n in sorted(places)])
+    with mock.patch.multiple("napari_slicemap.images.tiff", _RUN=run, _GAP=gap):
+        np.testing.assert_array_equal(read_all(TiffImage(path))[0, 0, 0], data)
+
+
+def test_a_window_of_many_tiles_takes_one_read(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "a.tif", pixels(3, (1000, 1000)), tile=(256, 256), compression="zstd")
+    with mock.patch("napari_slicemap.images.tiff.own_buffer", wraps=own_buffer) as called:
+        read_all(TiffImage(path))
+    assert called.call_count == 1
 
 
 # --- files that change ---------------------------------------------------------------------------------------

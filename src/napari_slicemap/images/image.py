@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -401,6 +401,23 @@ def read_bytes(stream: BinaryIO, offset: int, count: int) -> bytes:
     if len(found) < count:
         raise ValueError(f"the file is cut short: it ends within the {count} bytes at {offset}")
     return found
+
+
+_BUFFER = 2**24  # bytes above which a buffer is not kept
+_own = local()
+
+
+def own_buffer(nbytes: int) -> memoryview:
+    """Lend this thread a buffer of at least so many bytes, until it next asks for one.
+
+    Fresh memory for the bytes of each file would cost as much as their reading.
+    """
+    kept: bytearray | None = getattr(_own, "buffer", None)
+    if kept is None or len(kept) < nbytes:
+        kept = bytearray(nbytes)
+        if nbytes <= _BUFFER:
+            _own.buffer = kept
+    return memoryview(kept)
 
 
 def describe(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from .image import (
     describe,
     file_state,
     named,
-    one_by_one,
+    own_buffer,
     plane_index,
     read_bytes,
     refuse_changed,
@@ -35,7 +35,7 @@ from .image import (
 from .plane import Chunks
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from io import FileIO
     from xml.etree.ElementTree import Element
 
     from numpy.typing import NDArray
@@ -43,10 +43,14 @@ if TYPE_CHECKING:
     from .cache import Allocate
 
     _AllocateShape = Callable[[tuple[int, int]], NDArray[Any]]
+    _Places = Sequence[tuple[int, int]]
 
 _PAGES = 64  # how many pages' tables are read at once: a long stack need not be read whole to show one plane
 _KIND = "a TIFF image"
 _JPEG = (6, 7, 34892, 33007)
+_LOSSLESS = (1, 5, 8, 32946, 50000)  # none, LZW, deflate, zstd
+_RUN = 2**22  # bytes that are read at once, if segments follow one another
+_GAP = 2**14  # bytes between two of them that are sooner read than skipped
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class TiffImage:
             Naming the file, if it is missing or no TIFF image.
         """
         with named(self.path, _KIND):
-            return self._opened().info
+            return self._opened(self.key).info
 
     @property
     def key(self) -> Hashable:
@@ -86,51 +90,44 @@ class TiffImage:
 
     def chunks(self, channel: int, t: int, z: int) -> Chunks:
         """Give the chunks of one plane; see :class:`~napari_slicemap.images.image.ImageFile`."""
-        info = self.info
+        info, key = self.info, self.key
         with named(self.path, _KIND):
-            opened = self._opened()
+            opened = self._opened(key)
             refuse_changed(self.path, info, opened.info)
         if opened.stack is None:
             return Chunks(
-                self.key, info.chunk_shape, lambda _, allocate: [copied(self._read_whole(channel, t, z), allocate)]
+                key, info.chunk_shape, lambda _, allocate: [copied(self._read_whole(channel, t, z), allocate)]
             )
         stack, layout = opened.stack, opened.stack.layout
-        found: list[tuple[BinaryIO, _Page, tuple[Any, ...]]] = []
 
-        def find() -> None:  # what is in a cache need not be opened
-            number, inner = stack.place(channel, t, z)
-            page = self._page_at(number, info)
-            found.append((page.path.open("rb", buffering=0), page, inner))
+        def read(places: _Places, allocate: Allocate) -> list[NDArray[Any]]:
+            # what is in a cache need not be opened
+            with named(self.path, _KIND):
+                number, inner = stack.place(channel, t, z)
+                page = self._page_at(number, info)
+                with open(page.path, "rb", buffering=0) as stream:  # noqa: PTH123 - a path would take twice the time
+                    return layout.read(stream, page, inner, places, lambda shape: allocate(shape, info.dtype))
 
-        def read(row: int, column: int, allocate: Allocate) -> NDArray[Any]:
-            if not found:
-                find()
-            stream, page, inner = found[0]
-            return layout.read(stream, page, inner, row, column, lambda shape: allocate(shape, info.dtype))
-
-        def close() -> None:
-            for stream, *_ in found:
-                stream.close()
-
-        return Chunks(self.key, info.chunk_shape, one_by_one(read, self.path, _KIND), close)
+        return Chunks(key, info.chunk_shape, read)
 
     def _page_at(self, number: int, info: ImageInfo) -> _Page:
         """Say where a page lies; OME-TIFF may be spread over several files, each of which may come, go and change."""
         block, within = divmod(number, _PAGES)
-        opened = self._opened(block)
+        key = self.key
+        opened = self._opened(key, block)
         page = opened.pages[within]
         if page is None or (page.path != self.path and file_state(page.path) != page.state):
-            _OPENED.forget((self.key, block))
-            opened = self._opened(block)
+            _OPENED.forget((key, block))
+            opened = self._opened(key, block)
             page = opened.pages[within]
         refuse_changed(self.path, info, opened.info)
         if page is None:
             raise ValueError(f"page {number} lies in another file, which is missing")
         return page
 
-    def _opened(self, block: int = 0) -> _Opened:
-        """Give what is known of the file as it is now, and where the pixels of some of its pages lie."""
-        return _OPENED.get((self.key, block), lambda: self._open(block))
+    def _opened(self, key: Hashable, block: int = 0) -> _Opened:
+        """Give what is known of the file in the state of a key, and where the pixels of some of its pages lie."""
+        return _OPENED.get((key, block), lambda: self._open(block))
 
     def _open(self, block: int) -> _Opened:
         import tifffile
@@ -220,6 +217,10 @@ class _Page:
         Of its segments, bytes; 0 for one that was never written.
     decode : callable, optional
         tifffile's, ``(bytes, number of the segment)`` → pixels; it works while the file is closed.
+    plain : _Plain, optional
+        Decodes without tifffile what is no more than this.
+    nodata : float
+        What a segment that was never written holds.
     """
 
     path: Path
@@ -227,23 +228,138 @@ class _Page:
     offsets: NDArray[np.int64]
     counts: NDArray[np.int64]
     decode: Callable[[bytes, int], NDArray[Any]] | None = None
+    plain: _Plain | None = None
     nodata: float = 0
 
-    def segment(self, stream: BinaryIO, index: int, keep: bool) -> NDArray[Any] | None:
+    def segment(self, stream: FileIO, index: int, keep: bool) -> NDArray[Any] | None:
         """Decode one segment ``(height, width, samples)``; ``None`` for one that was never written."""
-        decode = self.decode
-        if not index < min(len(self.offsets), len(self.counts)) or decode is None:
-            raise ValueError(f"its table of strips or tiles lacks number {index}")
-        offset, count = int(self.offsets[index]), int(self.counts[index])
+        offset, count = self.where(index)
         if offset == 0 or count == 0:
             return None
 
         def load() -> NDArray[Any]:
-            return decode(read_bytes(stream, offset, count), index)
+            return self.decoded(read_bytes(stream, offset, count), index)
 
         if not keep:
             return load()
         return shared_chunk(self.path, (self.state, offset), load)
+
+    def where(self, index: int) -> tuple[int, int]:
+        """Give the offset of a segment, and how many bytes it has."""
+        if not index < min(len(self.offsets), len(self.counts)):
+            raise ValueError(f"its table of strips or tiles lacks number {index}")
+        return int(self.offsets[index]), int(self.counts[index])
+
+    def decoded(self, raw: bytes, index: int) -> NDArray[Any]:
+        """Decode a segment ``(height, width, samples)`` by tifffile."""
+        assert self.decode is not None, "pages that are read by segments have it"
+        return self.decode(raw, index)
+
+
+class _Job(NamedTuple):
+    """A segment to decode: which, and where its pixels in the plane go.
+
+    `whole` is an array of the size that is stored, of which `out` is the part in the plane; ``None`` if there is none.
+    """
+
+    number: int
+    out: NDArray[Any]
+    whole: NDArray[Any] | None
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """How segments of one sample a pixel become pixels, if they are stored in one of the usual ways.
+
+    Parameters
+    ----------
+    unpack : callable
+        ``unpack(bytes, out=bytes)`` decompresses, and gives what it has filled of `out`.
+    swapped : bool
+        Whether the pixels are stored in the other byte order than this machine's.
+    differences : bool
+        Whether each pixel is stored as its difference to the one at its left (predictor 2).
+    """
+
+    unpack: Callable[..., Any]
+    swapped: bool
+    differences: bool
+
+    def read(self, stream: FileIO, page: _Page, jobs: Sequence[_Job], segment: tuple[int, int]) -> None:
+        """Decode segments; `segment` is the ``(height, width)`` that is stored of each without a `whole`."""
+        loose = np.empty(segment, jobs[0].out.dtype) if any(job.whole is None for job in jobs) else None
+        for start, stop, run in _runs(page, jobs):
+            raw = own_buffer(stop - start)[: stop - start]
+            stream.seek(start)
+            if stream.readinto(raw) < len(raw):
+                raise ValueError(f"the file is cut short: it ends within the {len(raw)} bytes at {start}")
+            for first, last, (number, out, whole) in run:
+                into = loose if whole is None else whole
+                height, width = out.shape
+                if into is None or not self._fill(into, raw[first:last]):
+                    into = page.decoded(bytes(raw[first:last]), number)[:height, :width, 0]
+                    if into.shape != out.shape:  # it would be repeated to fill the room
+                        raise ValueError(f"strip or tile {number} holds {into.shape} pixels, expected {out.shape}")
+                if into is not whole:
+                    out[...] = into[:height, :width]
+
+    def _fill(self, whole: NDArray[Any], raw: memoryview) -> bool:
+        """Decode a segment; whether it is what it should be: tifffile knows of exceptions, and what to say."""
+        try:
+            if len(self.unpack(raw, out=whole.reshape(-1).view(np.uint8))) != whole.nbytes:
+                return False
+        except Exception:
+            return False
+        if self.swapped:
+            whole.byteswap(inplace=True)
+        if self.differences:
+            import imagecodecs
+
+            imagecodecs.delta_decode(whole, axis=-1, out=whole)
+        return True
+
+
+def _runs(page: _Page, jobs: Sequence[_Job]) -> Iterator[tuple[int, int, list[tuple[int, int, _Job]]]]:
+    """Give segments that follow one another in the file together: ``(start, stop, [(first, last, job), …])``.
+
+    All in bytes; those of a segment are counted from the start. What was never written is filled here. Threads that
+    read each segment by itself would wait for each other as often.
+    """
+    start = stop = 0
+    run: list[tuple[int, int, _Job]] = []
+    for job in jobs:
+        offset, count = page.where(job.number)
+        if offset == 0 or count == 0:
+            job.out[...] = page.nodata
+            continue
+        if run and not (0 <= offset - stop <= _GAP and offset + count - start <= _RUN):
+            yield start, stop, run
+            run = []
+        if not run:
+            start = offset
+        stop = offset + count
+        run.append((offset - start, stop - start, job))
+    if run:
+        yield start, stop, run
+
+
+def _plain_of(page: Any) -> _Plain | None:
+    """Say how the segments of a page are decoded here, ``None`` where they are left to tifffile."""
+    import tifffile
+
+    dtype = np.dtype(page.dtype)
+    usual = page.samplesperpixel == page.tiledepth == page.fillorder == 1 and page.compression in _LOSSLESS
+    whole = dtype.kind in "iuf" and page.bitspersample == 8 * dtype.itemsize
+    if not usual or not whole or not (page.predictor == 1 or (page.predictor == 2 and dtype.kind in "iu")):
+        return None
+    unpack = _uncompressed if page.compression == 1 else tifffile.TIFF.DECOMPRESSORS[page.compression]
+    return _Plain(unpack, not _stored_dtype(page).isnative, page.predictor == 2)
+
+
+def _uncompressed(raw: memoryview, out: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    filled = out[: len(raw)]
+    filled[...] = np.frombuffer(raw[: len(out)], np.uint8)
+    return filled
 
 
 @dataclass(frozen=True)
@@ -254,6 +370,8 @@ class _Segments:
     ----------
     tiling : Tiling
         Of one plane.
+    tiled : bool
+        Whether they are tiles: those are stored in full at the edges, too.
     planar : bool
         Whether each sample (R, G, B) has its own segments.
     sample : int or None
@@ -261,6 +379,7 @@ class _Segments:
     """
 
     tiling: Tiling
+    tiled: bool
     planar: bool
     sample: int | None
 
@@ -269,7 +388,38 @@ class _Segments:
         return self.tiling.chunk_shape
 
     def read(
-        self, stream: BinaryIO, page: _Page, at: tuple[Any, ...], row: int, column: int, allocate: _AllocateShape
+        self, stream: FileIO, page: _Page, at: tuple[Any, ...], places: _Places, allocate: _AllocateShape
+    ) -> list[NDArray[Any]]:
+        if page.plain is not None and self.sample is None:
+            return self._read_plain(stream, page, page.plain, places, allocate)
+        return [self._read_one(stream, page, at, row, column, allocate) for row, column in places]
+
+    def _read_plain(
+        self, stream: FileIO, page: _Page, plain: _Plain, places: _Places, allocate: _AllocateShape
+    ) -> list[NDArray[Any]]:
+        tiling = self.tiling
+        jobs: list[_Job] = []
+
+        def add(y: int, x: int, out: NDArray[Any]) -> None:
+            exact = not self.tiled or (out.shape == tiling.segment and out.flags.c_contiguous)
+            jobs.append(_Job(y * tiling.count[1] + x, out, out if exact else None))
+
+        in_full = self.tiled and tiling.group == (1, 1)
+        made = []
+        for row, column in places:
+            height, width = tiling.cut(row, column)
+            whole = allocate(tiling.segment if in_full else (height, width))
+            out = whole[:height, :width]
+            made.append(out)
+            if in_full:
+                jobs.append(_Job(row * tiling.count[1] + column, out, whole))
+            else:
+                tiling.chunk(row, column, out, add)
+        plain.read(stream, page, jobs, tiling.segment)
+        return made
+
+    def _read_one(
+        self, stream: FileIO, page: _Page, at: tuple[Any, ...], row: int, column: int, allocate: _AllocateShape
     ) -> NDArray[Any]:
         rows, columns = self.tiling.count
         sample = 0 if self.sample is None else int(at[self.sample])
@@ -312,7 +462,12 @@ class _Rows:
         return math.prod(self.shape[self.axes.index("Y") + 1 :])
 
     def read(
-        self, stream: BinaryIO, page: _Page, at: tuple[Any, ...], row: int, column: int, allocate: _AllocateShape
+        self, stream: FileIO, page: _Page, at: tuple[Any, ...], places: _Places, allocate: _AllocateShape
+    ) -> list[NDArray[Any]]:
+        return [self._read_one(stream, page, at, row, column, allocate) for row, column in places]
+
+    def _read_one(
+        self, stream: FileIO, page: _Page, at: tuple[Any, ...], row: int, column: int, allocate: _AllocateShape
     ) -> NDArray[Any]:
         y = self.axes.index("Y")
         height = min(self.chunk_shape[0], self.shape[y] - row * self.chunk_shape[0])
@@ -387,7 +542,8 @@ def _layout_of(page: Any) -> _Rows | _Segments | None:
         return None
     segment = (page.tilelength, page.tilewidth) if page.is_tiled else (min(page.rowsperstrip, height), width)
     sample = page.axes.find("S")
-    return _Segments(Tiling((height, width), segment), page.planarconfig == 2, None if sample < 0 else sample)
+    planar = page.planarconfig == 2
+    return _Segments(Tiling((height, width), segment), page.is_tiled, planar, None if sample < 0 else sample)
 
 
 def _rows_of(axes: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> _Rows | None:
@@ -418,6 +574,7 @@ def _page(tif: Any, page: Any, own_path: Path) -> _Page:
         np.array(page.dataoffsets[:strips], np.int64),
         np.array(page.databytecounts[:strips], np.int64),
         one,
+        _plain_of(keyframe),
         keyframe.nodata,
     )
 

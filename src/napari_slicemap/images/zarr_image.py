@@ -14,7 +14,6 @@ from functools import cached_property, partial
 from io import FileIO
 from pathlib import Path
 from struct import Struct
-from threading import local
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -26,6 +25,7 @@ from .image import (
     describe,
     file_state,
     named,
+    own_buffer,
     plain_axes,
     plane_index,
     read_bytes,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     Place = tuple[int, ...]
     Step = Callable[[Any], Any]
+    Into = Callable[[Any, NDArray[np.uint8]], None]
 
 _KIND = "a Zarr image"
 _METADATA = ("zarr.json", ".zarray", ".zattrs")
@@ -148,7 +149,7 @@ class _Opened:
             chunks is not None
             and not chunks.shared
             and chunks.sharding is None
-            and chunks.encoding.straight
+            and chunks.encoding.into is not None
             and self.tiling.group == (1, 1)
             and axes.endswith("YX")
         )
@@ -296,9 +297,14 @@ class _Encoding:
         return np.frombuffer(raw, self.dtype).reshape(self.shape, order=self.order)
 
     @cached_property
-    def straight(self) -> bool:
-        """Whether a chunk can be decoded into an array of its shape without a copy."""
-        return self.steps == (_from_blosc,) and self.order == "C" and self.dtype.isnative
+    def into(self) -> Into | None:
+        """What decodes a chunk into the bytes of an array of its shape, ``None`` if that takes a copy."""
+        if len(self.steps) != 1 or self.order != "C" or not self.dtype.isnative:
+            return None
+        (step,) = self.steps
+        if step is _from_blosc:
+            return _blosc_into()
+        return _plain_into(step.func) if isinstance(step, partial) and "out" in step.keywords else None
 
 
 @dataclass(frozen=True)
@@ -364,21 +370,21 @@ class _Chunks:
         All that can be done before is done before: little Python is left between a file and the next, for which
         threads would have to take turns.
         """
-        from imagecodecs import blosc_decode
-
+        into = self.encoding.into
+        assert into is not None, "others are not read straight"
         names = [self.name_of(place) for place in places]
         jobs = [
             (name, f"{self.folder}{os.sep}{name}", out.reshape(-1).view(np.uint8))
             for name, out in zip(names, made, strict=True)
         ]
-        raw, nbytes = _buffer(made[0].nbytes), made[0].nbytes
+        nbytes = made[0].nbytes
+        raw = own_buffer(nbytes + 4096)
         for name, file, out in jobs:
             try:
                 with FileIO(file) as stream:
                     count = stream.readinto(raw)
                     whole: Any = raw[:count] if count < len(raw) else bytes(raw) + stream.readall()
-                _check_blosc(whole, nbytes)
-                blosc_decode(whole, numthreads=1, out=out)  # type: ignore[arg-type]
+                into(whole, out)
             except FileNotFoundError:
                 out.view(self.encoding.dtype)[...] = self.fill
             except Exception as error:
@@ -505,6 +511,24 @@ def _from_blosc(raw: Any) -> Any:
     return imagecodecs.blosc_decode(raw, numthreads=1)
 
 
+def _blosc_into() -> Into:
+    from imagecodecs import blosc_decode
+
+    def into(raw: Any, out: NDArray[np.uint8]) -> None:
+        _check_blosc(raw, out.nbytes)
+        blosc_decode(raw, numthreads=1, out=out)  # type: ignore[arg-type]
+
+    return into
+
+
+def _plain_into(decode: Callable[..., Any]) -> Into:
+    def into(raw: Any, out: NDArray[np.uint8]) -> None:
+        if (filled := len(decode(raw, out=out))) != out.nbytes:
+            raise ValueError(f"it holds {filled} bytes of pixels, expected {out.nbytes}")
+
+    return into
+
+
 _BLOSC = Struct("<4xI4xI")  # bytes of the pixels, and of the whole
 
 
@@ -515,18 +539,6 @@ def _check_blosc(raw: Any, nbytes: int | None = None) -> None:
         raise ValueError("it is cut short")
     if nbytes is not None and size != nbytes:
         raise ValueError(f"it holds {size} bytes of pixels, expected {nbytes}")
-
-
-_own = local()
-
-
-def _buffer(nbytes: int) -> memoryview:
-    """Lend this thread a buffer for the bytes of a file: fresh memory for each would cost as much as its reading."""
-    room = nbytes + 4096
-    kept: bytearray | None = getattr(_own, "buffer", None)
-    if kept is None or len(kept) < room:
-        kept = _own.buffer = bytearray(room)
-    return memoryview(kept)
 
 
 def _crc32c() -> Step | None:

@@ -204,7 +204,7 @@ def _block_side(scene: Scene, grid: Grid, channels: int) -> int:
     """Give the cells along a block's side."""
     side = math.isqrt(_BLOCK_SAMPLES // max(1, channels))
     # a power of two, as the chunks of most files are: blocks then share fewer of them
-    side = 2 ** (max(1, side).bit_length() - 1)
+    side = 1 << (max(1, side).bit_length() - 1)
     return max(1, side * scene.stored_step() // grid.step)
 
 
