@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 import zarr
 from data import CHANNELS, cell_labels, many_tiles, settings, sixteen_tiles, tissue
-from harness import Check, Row, in_threads, medians
+from harness import THREADS, Check, Row, in_threads, medians
 from skimage.segmentation import find_boundaries
 
 from napari_slicemap import MaskOverlay, Region, open_dataset, render_fov_to_array
@@ -51,7 +51,7 @@ def in_memory(root: Path) -> list[Row]:
     stack = tissue((5, 2048, 2048))
     planes = dict(zip(CHANNELS, stack, strict=True))
     canvas, copied = np.empty((2048, 2048), np.uint32), np.empty_like(stack)
-    bands = _bands(2048)
+    bands = _bands(2048, THREADS)
     rows = []
     for name, gamma, least in (("linear", 1.0, 120), ("gamma on all channels", 0.6, 50)):
         looks = settings(CHANNELS, gamma)

@@ -46,7 +46,12 @@ class _Slab:
         if start + nbytes > self.memory.nbytes:
             return None
         self.used = start + nbytes
-        return self.memory[start : self.used].view(dtype).reshape(shape)
+        return np.ndarray(shape, dtype, self.memory, start)
+
+
+def _certain(memory: NDArray[Any] | None) -> NDArray[Any]:
+    assert memory is not None, "a new slab has room for what it was made for"
+    return memory
 
 
 _LOADING: Any = object()
@@ -175,21 +180,22 @@ class ChunkCache:
 
     def _lent(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[_Slab | None, NDArray[Any]]:
         nbytes = math.prod(shape) * dtype.itemsize
+        slab: _Slab | None = getattr(self._own, "slab", None)
+        if slab is not None and nbytes <= self._slab_bytes // 4:
+            memory = slab.lend(shape, dtype, nbytes)
+            if memory is not None:  # nearly always
+                return slab, memory
         if nbytes > self.max_bytes // 4:
             return None, np.empty(shape, dtype)
-        slab: _Slab | None
         if nbytes > self._slab_bytes // 4:  # it would leave much of a slab empty
-            slab = _Slab(np.empty(nbytes, np.uint8))
+            alone = _Slab(np.empty(nbytes, np.uint8))
+            alone.filling = False
+            return alone, _certain(alone.lend(shape, dtype, nbytes))
+        # each thread has a slab of its own, so that lending needs no lock
+        if slab is not None:
             slab.filling = False
-        else:  # each thread has a slab of its own, so that no lock is needed
-            slab = getattr(self._own, "slab", None) or self._new_slab()
-        memory = slab.lend(shape, dtype, nbytes)
-        if memory is None:
-            slab.filling = False
-            slab = self._new_slab()
-            memory = slab.lend(shape, dtype, nbytes)
-        assert memory is not None, "a new slab has room for what goes into it"
-        return slab, memory
+        made = self._new_slab()
+        return made, _certain(made.lend(shape, dtype, nbytes))
 
     def _new_slab(self) -> _Slab:
         with self._changed:

@@ -157,14 +157,17 @@ class _Opened:
     def read(self, at: tuple[Any, ...], places: Sequence[tuple[int, int]], allocate: Allocate) -> list[NDArray[Any]]:
         """Decode chunks of the plane at an index."""
         dtype, tiling = self.info.dtype, self.tiling
-        sizes = [tiling.cut(row, column) for row, column in places]
         if self.straight and self.chunks is not None:
             # stored in full at the edges, too
             whole = [allocate(tiling.segment, dtype) for _ in places]
             first = self._stored_at(at, 0, 0)[:-2]  # Y and X come last
             self.chunks.read_straight([(*first, row, column) for row, column in places], whole)
-            return [chunk[:height, :width] for chunk, (height, width) in zip(whole, sizes, strict=True)]
-        made = [allocate(size, dtype) for size in sizes]
+            rows, columns = tiling.count
+            return [
+                chunk if row + 1 < rows and column + 1 < columns else _cut(chunk, *tiling.cut(row, column))
+                for chunk, (row, column) in zip(whole, places, strict=True)
+            ]
+        made = [allocate(tiling.cut(row, column), dtype) for row, column in places]
         for (row, column), out in zip(places, made, strict=True):
             tiling.chunk(row, column, out, partial(self._segment, at))
         return made
@@ -190,6 +193,10 @@ class _Opened:
             found = self.chunks.read(self._stored_at(at, row, column))[inner]
         height, width = out.shape
         out[...] = (found.T if x < y else found)[:height, :width]
+
+
+def _cut(chunk: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    return chunk[:height, :width]
 
 
 _OPENED: Recent[_Opened] = Recent(2048)

@@ -180,12 +180,20 @@ def paint(
     Painted
     """
     # one number a pixel: three bytes apart could not be stored as fast
-    canvas = np.full(cells.shape, _packed(background), np.uint32)
+    canvas = np.empty(cells.shape, np.uint32)
     shown = {name: one for name, one in settings.items() if one.visible}
     brush = _Brush(scene, shown, grid, in_drawing_order(overlays), method)
-    inner = cells & grid.cells(scene.bounds)
+    inner, blank = cells & grid.cells(scene.bounds), _packed(background)
+    if inner != cells:
+        canvas[...] = blank
+
+    def fill(block: Window) -> None:
+        part = canvas[block.slices_in(cells)]
+        part[...] = blank  # here and not before: each thread comes by its own part of the memory
+        brush.paint(block, part)
+
     for_each(
-        lambda block: brush.paint(block, canvas[block.slices_in(cells)]),
+        fill,
         blocks(inner, _block_side(scene, grid, len(shown))),
     )
     return Painted(_as_bytes(canvas))
