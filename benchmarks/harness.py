@@ -57,15 +57,15 @@ class Row:
         }
 
 
-_SHORT = 0.05
+_SHORT = 0.2
 """Seconds that a candidate's turn lasts at least: what is done in less is repeated."""
 
 
 def medians(candidates: Mapping[str, Callable[[], object]], rounds: int = 9, warm: int = 1) -> dict[str, float]:
     """Give the median time of each candidate in ms; they take turns.
 
-    A short one is repeated within its turn, and the first of the repeats is not counted: it would measure the state in
-    which the candidate before left the processor's caches and the memory.
+    A short one is repeated within its turn, and the first of the repeats is not counted: it would measure the state
+    in which the candidate before left the processor's caches and the memory.
     """
     times: dict[str, list[float]] = {name: [] for name in candidates}
     for number in range(warm + rounds):

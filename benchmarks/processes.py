@@ -10,7 +10,7 @@ from data import huge_map, sixteen_tiles
 from harness import Check, Row, in_process, seconds_of
 
 _PEAK = """
-import gc, json, resource, sys
+import gc, json, sys
 sys.path.insert(0, sys.argv[1])
 from data import CHANNELS, settings
 from napari_slicemap import Region, open_dataset
@@ -22,8 +22,12 @@ looks = settings(CHANNELS[: int(sys.argv[3])])
 # what a first small picture brings in (compiled code, libraries) is no part of the large one's memory
 VirtualMap(one.placement, ChunkCache(2**20)).render_region(Region(0, 64, 0, 64), looks)
 gc.collect()
-with open("/proc/self/status") as status:
-    before = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+def kilobytes(name):
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(name))
+
+
+before = kilobytes("VmRSS")
 """
 
 _REGION = (
@@ -31,7 +35,8 @@ _REGION = (
     + """
 small = VirtualMap(one.placement, ChunkCache(32 * 2**20))
 made = small.render_region(Region(0, 4096, 0, 4096), looks)
-print(json.dumps({"MB": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, "picture MB": made.nbytes / 2**20}))
+peak = kilobytes("VmHWM")
+print(json.dumps({"MB": (peak - before) / 1024, "picture MB": made.nbytes / 2**20}))
 """
 )
 
@@ -40,7 +45,8 @@ _HUGE = (
     + """
 made = one.render_region(None, looks, downsample=16, levels="stored")
 assert one.stored.levels, "there are no levels"
-print(json.dumps({"MB": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, "picture MB": made.nbytes / 2**20}))
+peak = kilobytes("VmHWM")
+print(json.dumps({"MB": (peak - before) / 1024, "picture MB": made.nbytes / 2**20}))
 """
 )
 
@@ -90,7 +96,7 @@ def memory(root: Path) -> list[Row]:
     ]
 
 
-def start_up(root: Path) -> list[Row]:
+def start_up(_root: Path) -> list[Row]:
     """Measure the shell's help and the first picture of a fresh process."""
     python = seconds_of(sys.executable, "-c", "pass")
     help_ = seconds_of(str(Path(sys.executable).with_name("slicemap")), "--help")
@@ -110,7 +116,7 @@ def start_up(root: Path) -> list[Row]:
                 Check("slicemap --help over bare Python", (help_ - python) / 1000, 0.4, at_most=True, unit="s"),
                 Check("first picture over importing numpy", first["ms"] / 1000, 0.5, at_most=True, unit="s"),
             ],
-        )  # fmt: skip
+        )
     ]
 
 

@@ -20,7 +20,7 @@ from napari_slicemap.images.region import Window
 from napari_slicemap.maps.index import TileIndex
 from napari_slicemap.render.build_levels import build_levels
 from napari_slicemap.render.channels import rgb
-from napari_slicemap.render.engine import composite_into, draw_mask_into
+from napari_slicemap.render.engine import Piece, composite_into, composite_pieces, draw_mask_into
 from napari_slicemap.render.virtual_map import VirtualMap
 
 REGION = Region(0, 4096, 0, 4096)
@@ -39,24 +39,27 @@ def naive_float32(stack: np.ndarray, channels: list) -> np.ndarray:
 
 
 def composite_in_threads(stack: np.ndarray, channels: list, canvas: np.ndarray, bands: list) -> None:
-    in_threads(lambda band: composite_into(canvas[band], stack[:, band], channels), bands)
+    def run(band: slice) -> None:
+        composite_pieces(canvas[band], [Piece(0, 0, [plane[band] for plane in stack])], channels)
+
+    in_threads(run, bands)
 
 
 def _bands(height: int, count: int = 8) -> list[slice]:
     return [slice(height * n // count, height * (n + 1) // count) for n in range(count)]
 
 
-def in_memory(root: Path) -> list[Row]:
+def in_memory(_root: Path) -> list[Row]:
     """Composite 2048² × 5 uint16 that lie in memory, linear and with gamma."""
     stack = tissue((5, 2048, 2048))
     planes = dict(zip(CHANNELS, stack, strict=True))
     canvas, copied = np.empty((2048, 2048), np.uint32), np.empty_like(stack)
     bands = _bands(2048, THREADS)
     rows = []
+    flat, wild = np.full_like(stack, 700), np.random.default_rng(0).integers(0, 65536, stack.shape, np.uint16)
     for name, gamma, least in (("linear", 1.0, 120), ("gamma on all channels", 0.6, 50)):
         looks = settings(CHANNELS, gamma)
         channels = list(looks.values())
-        flat, wild = np.full_like(stack, 700), np.random.default_rng(0).integers(0, 65536, stack.shape, np.uint16)
         found = medians(
             {
                 "numpy float32": lambda channels=channels: naive_float32(stack, channels),
@@ -152,10 +155,9 @@ def region_from_disk(root: Path, kind: str) -> list[Row]:
 
 def _raw_reads(jobs: list) -> list[Callable[[], int]]:
     """Give a reader for all the files behind the jobs, without decoding."""
-    files = dict.fromkeys(
-        file for fov, _ in jobs for path in fov.sources() for file in ([path] if path.is_file() else path.rglob("c/**/*"))
-        if file.is_file()
-    )  # fmt: skip
+    sources = dict.fromkeys(path for fov, _ in jobs for path in fov.sources())
+    found = (file for path in sources for file in ([path] if path.is_file() else path.rglob("c/**/*")))
+    files = [file for file in found if file.is_file()]
     return [lambda file=file: len(file.read_bytes()) for file in files]
 
 
@@ -223,7 +225,7 @@ def _uncached_with_levels(one: VirtualMap) -> VirtualMap:
     return VirtualMap(one.placement, cache, stored)
 
 
-def index(root: Path) -> list[Row]:
+def index(_root: Path) -> list[Row]:
     """Find the visible tiles among a million, and among a thousand."""
 
     def tiles(side: int) -> np.ndarray:
@@ -258,7 +260,7 @@ def index(root: Path) -> list[Row]:
     return [Row(f"visible tiles among 10⁶ ({seen} seen)", {**found, **built}, checks)]
 
 
-def outlines(root: Path) -> list[Row]:
+def outlines(_root: Path) -> list[Row]:
     """Draw the outlines of a mask of 2048²."""
     labels = cell_labels((2048, 2048))
     image = np.zeros((2048, 2048, 3), np.uint8)

@@ -150,8 +150,9 @@ class _Builder:
         for number, (channel, scene) in enumerate(scenes.items()):
             found = scene.pixels([channel], piece)
             sums, counts = cell_sums(found.stack, piece, grid, found.covered)
-            tiled = np.ones(piece.shape, np.uint8) if found.covered is None else found.covered.view(np.uint8)
-            there = cell_sums(tiled[None], piece, grid)[0]
+            there = _areas(piece, grid)
+            if found.covered is not None:
+                there = cell_sums(found.covered[None].view(np.uint8), piece, grid)[0]
             for level in levels:
                 if level.step > FINEST:
                     sums, counts, there = _halved(sums), _halved(counts), _halved(there)
@@ -192,6 +193,15 @@ class _Builder:
                 )
             )
         return group, levels
+
+
+def _areas(piece: Window, grid: Grid) -> NDArray[np.float64]:
+    """Give how many px of each cell lie in a piece: ``(1, h, w)``."""
+    cells, d = grid.cells(piece), grid.step
+    rows = np.diff(np.clip(np.arange(cells.y0, cells.y1 + 1) * d, piece.y0, piece.y1))
+    columns = np.diff(np.clip(np.arange(cells.x0, cells.x1 + 1) * d, piece.x0, piece.x1))
+    made: NDArray[np.float64] = np.multiply.outer(rows, columns).astype(np.float64)[None]
+    return made
 
 
 def _halved(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -274,10 +274,12 @@ def _prepared(settings: tuple[ChannelSettings, ...], exact: bool) -> tuple[_Prep
         The settings, and whether the compositor for few channels without gamma takes them;
         None if the limits are too close or too far apart to be prepared in that type.
     """
-    from .kernel import HEADROOM, LINEAR_CHANNELS
+    from .kernel import GAMMAS, HEADROOM, LINEAR_CHANNELS
 
     shown = [i for i, one in enumerate(settings) if one.visible and any(rgb(one.color))]
     bent = [_is_bent(settings[i]) for i in shown]
+    if any(is_bent and not GAMMAS[0] <= settings[i].gamma <= GAMMAS[1] for i, is_bent in zip(shown, bent, strict=True)):
+        return None
     linear = 1 <= len(shown) <= LINEAR_CHANNELS and not any(bent)
     # what pads to the number of channels that a loop is made for is the first channel once more, in black
     rows = len(shown) + (linear and len(shown) % 2 == 0)
@@ -320,7 +322,7 @@ def _float32_limits(low: float, high: float, top: float) -> tuple[float, float, 
     if low == high:  # v > low if and only if v > the float32 at or below it
         at_or_below = near if near <= low else float(np.nextafter(np.float32(near), np.float32(-np.inf)))
         return at_or_below, np.inf, 0.0
-    if not high - low > 2.0**-60:
+    if not high - low > 2.0**-24:  # the scale must stay within float32, with headroom
         return None
     scale = top / (high - low)
     return near, scale, (near - low) * scale

@@ -86,17 +86,25 @@ class MapScene:
         layout = lay_out(self.placement, window, self.overlap)
         tiles = dict.fromkeys([*layout.painted, *(index for _, some in layout.contested for index in some)])
         stack = scratch((len(channels), *window.shape), self._dtype(channels, tiles))
-        whole, failed = True, set[int]()
-        covered = np.zeros(window.shape, bool)
+        failed = set[int]()
+        # a mask of what is there all over would cost as much as reading it
+        covered = None if layout.full else np.zeros(window.shape, bool)
         for index in layout.painted:
             shared = self.placement.tiles[index].window & window
             at = shared.slices_in(window)
-            covered[at] = self._read(index, channels, shared, stack[:, *at], failed)
+            read = self._read(index, channels, shared, stack[:, *at], failed)
+            if covered is None and not read:
+                covered = np.ones(window.shape, bool)
+            if covered is not None:
+                covered[at] = read
         for rect, some in layout.contested:
             at = rect.slices_in(window)
-            covered[at] = self._contested(rect, some, channels, stack[:, *at], failed)
-        whole = layout.full and not failed
-        return Pixels(stack, None if whole else covered, frozenset(failed))
+            there = self._contested(rect, some, channels, stack[:, *at], failed)
+            if covered is None and not there.all():
+                covered = np.ones(window.shape, bool)
+            if covered is not None:
+                covered[at] = there
+        return Pixels(stack, covered, frozenset(failed))
 
     def pieces(self, channels: Sequence[str], window: Window) -> Pieces | None:
         """Give a window's pixels as they lie in the cache, tile by tile, where that is enough."""
