@@ -30,7 +30,7 @@ _SIDE = 4096
 _IN_MEMORY = 2**27
 """Levels of at most so many bytes are put together in memory, and written in chunks of a sensible size."""
 _CHUNK = 512
-_CACHE = 2**27
+_CACHE = 2**26
 
 
 def build_levels(
@@ -144,25 +144,25 @@ class _Builder:
         }
 
     def _piece(self, scenes: dict[str, MapScene], levels: list[_Level], piece: Window) -> None:
-        grid = Grid(FINEST)
-        cells = {level.step: Grid(level.step).cells(piece) for level in levels}
-        pixels = {step: np.zeros(window.shape, np.uint32) for step, window in cells.items()}
+        grid, origin = Grid(FINEST), Window(0, 0, 0, 0)
+        at = [Grid(level.step).cells(piece).slices_in(origin) for level in levels]
+        areas = _pyramid(_areas(piece, grid), len(levels))
+        pixels = [np.zeros(area.shape[1:], np.uint32) for area in areas]
         for number, (channel, scene) in enumerate(scenes.items()):
             found = scene.pixels([channel], piece)
             sums, counts = cell_sums(found.stack, piece, grid, found.covered)
-            there = _areas(piece, grid)
+            there = areas
             if found.covered is not None:
-                there = cell_sums(found.covered[None].view(np.uint8), piece, grid)[0]
-            for level in levels:
-                if level.step > FINEST:
-                    sums, counts, there = _halved(sums), _halved(counts), _halved(there)
+                there = _pyramid(cell_sums(found.covered[None].view(np.uint8), piece, grid)[0], len(levels))
+            # but for NaN every pixel that is there counts
+            known = there if np.array_equal(counts, there[0]) else _pyramid(counts, len(levels))
+            for n, (level, total) in enumerate(zip(levels, _pyramid(sums, len(levels)), strict=True)):
                 with np.errstate(invalid="ignore", divide="ignore"):  # 0/0 is NaN, as it should be
-                    means = (sums[0] / counts[0]).astype(np.float32)
-                level.put(cells[level.step].slices_in(Window(0, 0, 0, 0)), number, means)
+                    level.put(at[n], number, (total[0] / known[n][0]).astype(np.float32))
                 # a tile that lacks one channel may have another
-                np.maximum(pixels[level.step], there[0].astype(np.uint32), out=pixels[level.step])
-        for level in levels:
-            level.cover(cells[level.step].slices_in(Window(0, 0, 0, 0)), pixels[level.step])
+                np.maximum(pixels[n], there[n][0].astype(np.uint32), out=pixels[n])
+        for level, where, counted in zip(levels, at, pixels, strict=True):
+            level.cover(where, counted)
 
     def _create(self, channels: list[str], steps: list[int]) -> tuple[Any, list[_Level]]:
         import zarr
@@ -201,6 +201,14 @@ def _areas(piece: Window, grid: Grid) -> NDArray[np.float64]:
     rows = np.diff(np.clip(np.arange(cells.y0, cells.y1 + 1) * d, piece.y0, piece.y1))
     columns = np.diff(np.clip(np.arange(cells.x0, cells.x1 + 1) * d, piece.x0, piece.x1))
     made: NDArray[np.float64] = np.multiply.outer(rows, columns).astype(np.float64)[None]
+    return made
+
+
+def _pyramid(sums: NDArray[np.float64], count: int) -> list[NDArray[np.float64]]:
+    """Give sums over the cells of so many levels, each twice as coarse as the one before."""
+    made = [sums]
+    while len(made) < count:
+        made.append(_halved(made[-1]))
     return made
 
 
