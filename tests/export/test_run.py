@@ -265,7 +265,7 @@ def test_the_sidecar_says_how_to_repeat_it(dataset, plan, out, folder):
     record = json.loads((out / "map_7_roi_Edge.png.provenance.json").read_text())
     assert set(record) == {
         "version", "software", "created_at", "dataset", "item", "plan", "profile", "sources", "map", "region",
-        "pixel_size_um", "downsample", "missing_tiles", "warnings", "output",
+        "pixel_size_um", "downsample", "level", "missing_tiles", "warnings", "output",
     }  # fmt: skip
     assert record["version"] == 1
     assert {"napari-slicemap", "python", "numpy"} <= set(record["software"])

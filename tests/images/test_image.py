@@ -16,22 +16,18 @@ from hypothesis import strategies as st
 from builders import pixels, read_chunk, write_hdf5, write_npy, write_ome_zarr, write_tiff
 from napari_slicemap.errors import FileFormatError, TileReadError
 from napari_slicemap.images.cache import ChunkCache
-from napari_slicemap.images.hdf5 import Hdf5Image
-from napari_slicemap.images.image import (
-    ImagePlane,
+from napari_slicemap.images.format_tools import (
     Recent,
     Tiling,
     copied,
-    file_state,
-    image_stem,
     named,
     one_by_one,
-    open_image,
     own_buffer,
     plane_index,
     shared_chunk,
-    split_at,
 )
+from napari_slicemap.images.hdf5 import Hdf5Image
+from napari_slicemap.images.image import ImagePlane, file_state, image_stem, open_image, split_at
 from napari_slicemap.images.npy import NpyImage
 from napari_slicemap.images.plane import read_window
 from napari_slicemap.images.region import Window

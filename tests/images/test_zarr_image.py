@@ -24,7 +24,8 @@ from napari_slicemap.errors import TileReadError
 from napari_slicemap.images.image import ImagePlane
 from napari_slicemap.images.plane import read_window
 from napari_slicemap.images.region import Window
-from napari_slicemap.images.zarr_image import ZarrImage, _Chunks
+from napari_slicemap.images.zarr_chunks import ChunkFiles
+from napari_slicemap.images.zarr_image import ZarrImage
 
 
 def read(image: ZarrImage, channel: int, t: int, z: int, window: Window | None = None) -> np.ndarray:
@@ -197,7 +198,7 @@ def read_large(tmp_path: Path, dtype: str, options: dict[str, Any]) -> int:
     """Read chunks that are large enough to be read one by one; how many times several were decoded without a copy."""
     options = {"chunks": (1, 256, 256), **options}
     image = ZarrImage(write_zarr(tmp_path / "a.zarr", sample((2, 300, 520), dtype), **options))
-    with mock.patch.object(_Chunks, "read_straight", autospec=True, side_effect=_Chunks.read_straight) as called:
+    with mock.patch.object(ChunkFiles, "read_straight", autospec=True, side_effect=ChunkFiles.read_straight) as called:
         made = read_all(image)
     np.testing.assert_array_equal(made, by_zarr(image.path, image.info.axes))
     assert is_direct(image)

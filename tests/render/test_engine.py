@@ -13,12 +13,13 @@ from napari_slicemap.images.area import area_mean
 from napari_slicemap.images.region import Grid, Window
 from napari_slicemap.render import engine, overlays
 from napari_slicemap.render.composite import composite
+from napari_slicemap.render.engine import choice
 
 SAID = "numba is not installed, so pictures are made the slow way (pip install 'napari-slicemap[fast]')"
 
 
 def fresh_choice():
-    engine._imported.cache_clear()
+    choice._imported.cache_clear()
 
 
 @pytest.fixture(params=["numba", "switched off", "not installed"])
@@ -46,7 +47,8 @@ def without_numba(monkeypatch):
 
     import napari_slicemap.render as package
 
-    monkeypatch.delitem(sys.modules, "napari_slicemap.render.kernel", raising=False)
+    for name in [name for name in sys.modules if name.startswith("napari_slicemap.render.kernel")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr(package, "kernel", raising=False)
     monkeypatch.setattr(builtins, "__import__", refuse)
 

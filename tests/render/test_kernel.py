@@ -11,6 +11,7 @@ from napari_slicemap.images.area import area_mean
 from napari_slicemap.images.region import Grid, Window
 from napari_slicemap.render import engine, overlays
 from napari_slicemap.render.composite import composite
+from napari_slicemap.render.engine import choice
 
 pytest.importorskip("numba")
 
@@ -20,7 +21,7 @@ COLOURS = ("#ff0000", "#00ff00", "#0000ff", "#ff00ff", "#00ffff", "#ffff00", "#7
 @pytest.fixture(autouse=True)
 def with_numba(monkeypatch):
     monkeypatch.delenv(engine.SWITCH, raising=False)
-    assert engine._kernel() is not None
+    assert choice.kernels() is not None
 
 
 def made(stack, settings, covered=None, canvas=None):

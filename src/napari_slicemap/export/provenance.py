@@ -67,6 +67,8 @@ def record(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Datase
         "region": _region(item, dataset),
         "pixel_size_um": item.output_pixel_size_um,
         "downsample": item.downsample,
+        # 1 where the tiles were read, else the downsampling of the stored level that was
+        "level": figure.picture.level,
         "missing_tiles": figure.missing,
         "warnings": figure.warnings,
     }

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import listing
-from .image import (
+from .format_tools import (
     PLAIN_AXES,
-    ImageInfo,
     Tiling,
     describe,
-    file_state,
     named,
     one_by_one,
     plain_axes,
@@ -23,6 +21,7 @@ from .image import (
     rows_of_px,
     square_size_um,
 )
+from .image import ImageInfo, file_state
 from .plane import Chunks
 
 if TYPE_CHECKING:

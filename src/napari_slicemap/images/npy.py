@@ -10,18 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .image import (
-    ImageInfo,
-    Tiling,
-    describe,
-    file_state,
-    named,
-    one_by_one,
-    plain_axes,
-    plane_index,
-    refuse_changed,
-    rows_of_px,
-)
+from .format_tools import Tiling, describe, named, one_by_one, plain_axes, plane_index, refuse_changed, rows_of_px
+from .image import ImageInfo, file_state
 from .plane import Chunks
 
 if TYPE_CHECKING:

@@ -30,12 +30,15 @@ class Picture:
         The share that shows no data, 0–1.
     missing : sequence of str
         Tiles that could not be read and are hatched, with the reason; complete once all rows were painted.
+    level : int
+        Downsampling of the stored level that it is made from; 1 where the tiles themselves are read.
     """
 
     shape: tuple[int, int, int]
     paint: Callable[[int, int], NDArray[np.uint8]]
     empty_fraction: float = 0.0
     missing: Sequence[str] = ()
+    level: int = 1
 
     @classmethod
     def of(cls, image: NDArray[np.uint8]) -> Picture:

@@ -262,6 +262,7 @@ class VirtualMap:
             paint=rows,
             empty_fraction=empty_fraction(self.placement, cells, grid),
             missing=scene.missing,
+            level=scene.stored_step(),
         )
 
     def _scene(

@@ -1,24 +1,16 @@
-"""The compiled inner loops behind :mod:`.engine`. Importing this module imports numba.
-
-Each loop works on plain contiguous arrays, releases the GIL and runs in one thread: callers cut their work into
-blocks and run those in threads of their own. What a loop computes for a pixel does not depend on where in the array
-that pixel lies. `contract` is the only liberty taken with floating point, since NaN and infinities are real data.
-
-Machine code is kept on disk beside this file (or in the user's cache folder), one version for each dtype in use.
-"""
+"""Loops that make colours of channels."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, from_dtype, njit, types
+from numba import carray, types
 from numba.extending import intrinsic
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
+from .base import array, compiled, inlined, jit
 
 _BLOCK = 1024
 """Pixels worked on at once: few enough that all their intermediate values stay in the first-level cache."""
@@ -45,53 +37,6 @@ HEADROOM = 2.0**100
 GAMMAS = 0.05, 50.0
 """Those that the compiled loop takes. Below, the power of 0 would not be dark, which counts as 2 ** -227 so as to need
 no case of its own; above, float32 loses too much of the logarithm."""
-
-_ROWS_AT_ONCE = 32768
-"""Rows of 16-bit pixels whose sum an int32 can hold."""
-
-
-_READY: dict[tuple[Any, ...], Callable[..., Any]] = {}
-_COMPILING = threading.Lock()
-
-
-def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a helper together with whatever calls it."""
-    made: Callable[..., Any] = njit(**_OPTIONS)(function)
-    return made
-
-
-def _inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a helper anew into each place it is called from, where some of its arguments are constants."""
-    made: Callable[..., Any] = njit(forceinline=True, **_OPTIONS)(function)
-    return made
-
-
-def _compiled(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
-    """Compile for one signature, or load what an earlier process compiled; once, whichever thread comes first.
-
-    With the signature fixed, arrays that cannot be written to are taken as well, at no second compilation.
-    """
-    key = (function, *arguments)
-    if key not in _READY:
-        with _COMPILING:
-            if key not in _READY:
-                _READY[key] = _compile(function, types.void(*arguments))
-    return _READY[key]
-
-
-def _compile(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
-    try:
-        made: Callable[..., Any] = njit(signature, cache=True, **_OPTIONS)(function)
-    except RuntimeError:  # nowhere to keep machine code: neither here nor in the user's cache folder
-        made = njit(signature, **_OPTIONS)(function)
-    return made
-
-
-def _array(dtype: Any, ndim: int, *, writable: bool = False) -> Any:
-    return types.Array(from_dtype(np.dtype(dtype)), ndim, "C", readonly=not writable)
-
-
-# --- compositing -----------------------------------------------------------------------------------------------
 
 
 @intrinsic
@@ -124,20 +69,20 @@ def _pointer(_context: Any, like: Any, address: Any) -> Any:
     return made(like, address), code
 
 
-@_jit
+@jit
 def _row_at(like, address, pitch, y, x, n):  # type: ignore[no-untyped-def]
     """Give `n` px of a row of a plane that begins at an address and whose rows lie `pitch` px apart."""
     return carray(_pointer(like, address + (y * pitch + x) * like.itemsize), (n,))
 
 
-@_jit
+@jit
 def _fetch_ahead(row):  # type: ignore[no-untyped-def]
     """Fetch what follows a row meanwhile: reading and computing would else take turns."""
     for i in range(row.size, 2 * row.size, 64 // row.itemsize):
         _prefetch(row, i)
 
 
-@_jit
+@jit
 def _normalise(made, values, limits):  # type: ignore[no-untyped-def]
     """Give ``clip((v − lo) · scale + shift, 0, top)``; the order of comparisons takes NaN to 0."""
     low, scale, shift, top = limits[0], limits[1], limits[2], limits[3]
@@ -148,7 +93,7 @@ def _normalise(made, values, limits):  # type: ignore[no-untyped-def]
         made[i] = np.float32(scaled if scaled < top else top)
 
 
-@_jit
+@jit
 def _power(n, gamma):  # type: ignore[no-untyped-def]
     """Raise ``n / HEADROOM`` to a power in place, as ``2 ** (gamma · log2 n)``.
 
@@ -179,7 +124,7 @@ def _power(n, gamma):  # type: ignore[no-untyped-def]
         n[i] = np.int32(q.view(np.int32) + np.int32(whole.view(np.int32) << np.int32(23))).view(np.float32)
 
 
-@_jit
+@jit
 def _mixed(scratch, i, weights, colour):  # type: ignore[no-untyped-def]
     """Sum four channels for one colour."""
     return (
@@ -190,7 +135,7 @@ def _mixed(scratch, i, weights, colour):  # type: ignore[no-untyped-def]
     )
 
 
-@_jit
+@jit
 def _add(scratch, n, weights):  # type: ignore[no-untyped-def]
     """Add four channels to the sums."""
     for i in range(n):
@@ -199,20 +144,20 @@ def _add(scratch, n, weights):  # type: ignore[no-untyped-def]
         scratch[_BLUE + i] += _mixed(scratch, i, weights, 2)
 
 
-@_jit
+@jit
 def _byte(value):  # type: ignore[no-untyped-def]
     """Round 0–255 to the nearest, half to even, and leave it in the lowest byte (with 0x4B in the highest)."""
     value = value if value < _FULL else _FULL
     return np.float32(value + np.float32(2**23)).view(np.uint32)
 
 
-@_jit
+@jit
 def _pixel(red, green, blue):  # type: ignore[no-untyped-def]
     shifted = np.uint32(_byte(green) << np.uint32(8)) | np.uint32(_byte(blue) << np.uint32(16))
     return _byte(red) | shifted | np.uint32(0xFF000000)
 
 
-@_jit
+@jit
 def _pack(canvas, scratch, weights):  # type: ignore[no-untyped-def]
     """Add the last four channels to the sums, and make pixels of them."""
     for i in range(canvas.size):
@@ -223,14 +168,14 @@ def _pack(canvas, scratch, weights):  # type: ignore[no-untyped-def]
         )
 
 
-@_jit
+@jit
 def _copy_covered(canvas, made, covered):  # type: ignore[no-untyped-def]
     for i in range(canvas.size):
         if covered[i]:
             canvas[i] = made[i]
 
 
-@_jit
+@jit
 def _aligned(size):  # type: ignore[no-untyped-def]
     """Allocate float32 zeros at a multiple of 64 bytes: stores that cross cache lines cost twice."""
     room = np.zeros(size + 16, np.float32)
@@ -276,14 +221,14 @@ def composite_rows(dtype: Any, limits: Any) -> Callable[..., None]:
     ``weights`` (float32 (K', 3): 255 · colour, K' being the next multiple of 4 above 0, padded with 0), ``covered``
     (bool, 1-D, of the only piece; empty for all). Whoever calls keeps the memory at the addresses alive.
     """
-    return _compiled(_composite, *_signature(dtype, limits))
+    return compiled(_composite, *_signature(dtype, limits))
 
 
 def _signature(dtype: Any, limits: Any) -> tuple[Any, ...]:
     return (
-        *(_array(np.uint32, 1, writable=True), types.int64, _array(dtype, 1)),
-        *(_array(np.int64, 2), _array(np.int64, 2), _array(np.int64, 2), _array(limits, 2)),
-        *(_array(np.float32, 1), _array(np.float32, 2), _array(np.bool_, 1)),
+        *(array(np.uint32, 1, writable=True), types.int64, array(dtype, 1)),
+        *(array(np.int64, 2), array(np.int64, 2), array(np.int64, 2), array(limits, 2)),
+        *(array(np.float32, 1), array(np.float32, 2), array(np.bool_, 1)),
     )
 
 
@@ -301,7 +246,7 @@ def _as_type_of(_context: Any, one: Any, value: Any) -> Any:
     return one(one, value), code
 
 
-@_inlined
+@inlined
 def _scaled(value, limits):  # type: ignore[no-untyped-def]
     """Give ``clip((v − lo) · scale + shift, 0, top)`` as float32; see :func:`_normalise`."""
     low, scale, shift, top = limits
@@ -310,18 +255,18 @@ def _scaled(value, limits):  # type: ignore[no-untyped-def]
     return np.float32(scaled if scaled < top else top)
 
 
-@_inlined
+@inlined
 def _row_of(table, k):  # type: ignore[no-untyped-def]
     """Read limits or weights once, before a loop whose stores could change them for all the compiler knows."""
     return table[k, 0], table[k, 1], table[k, 2], table[k, 3]
 
 
-@_inlined
+@inlined
 def _colour_of(table, k):  # type: ignore[no-untyped-def]
     return table[k, 0], table[k, 1], table[k, 2]
 
 
-@_inlined
+@inlined
 def _linear(canvas, rows, limits, weights, count):  # type: ignore[no-untyped-def]
     """Make pixels of 1, 3 or 5 channels, all in registers; the compiler drops what `count` leaves out."""
     a, b, c, d, e = rows
@@ -347,7 +292,7 @@ def _linear(canvas, rows, limits, weights, count):  # type: ignore[no-untyped-de
         canvas[i] = _pixel(red, green, blue)
 
 
-@_inlined
+@inlined
 def _rows_of(like, addresses, pitches, y, x, n, count):  # type: ignore[no-untyped-def]
     second, third = (1, 2) if count > 1 else (0, 0)
     fourth, fifth = (3, 4) if count > 3 else (0, 0)
@@ -360,7 +305,7 @@ def _rows_of(like, addresses, pitches, y, x, n, count):  # type: ignore[no-untyp
     )
 
 
-@_jit
+@jit
 def _linear_row(canvas, like, addresses, pitches, y, x, limits, weights):  # type: ignore[no-untyped-def]
     n = canvas.size
     if addresses.size == 1:
@@ -391,228 +336,4 @@ def composite_linear(dtype: Any, limits: Any) -> Callable[..., None]:
 
     It is called as :func:`composite_rows` is; ``weights`` may have any number of rows from K on.
     """
-    return _compiled(_composite_linear, *_signature(dtype, limits))
-
-
-# --- area means ------------------------------------------------------------------------------------------------
-
-
-@_jit
-def _add_row(sums, row):  # type: ignore[no-untyped-def]
-    for x in range(sums.size):
-        if row[x] == row[x]:
-            sums[x] += sums.dtype.type(row[x])
-
-
-@_jit
-def _add_row_where(sums, row, valid):  # type: ignore[no-untyped-def]
-    for x in range(sums.size):
-        if valid[x] & (row[x] == row[x]):
-            sums[x] += sums.dtype.type(row[x])
-
-
-@_jit
-def _count_row(counts, row):  # type: ignore[no-untyped-def]
-    for x in range(counts.size):
-        counts[x] += np.int32(row[x] == row[x])
-
-
-@_jit
-def _count_row_where(counts, row, valid):  # type: ignore[no-untyped-def]
-    for x in range(counts.size):
-        counts[x] += np.int32(valid[x] & (row[x] == row[x]))
-
-
-@_jit
-def _gather(cells, columns, edges):  # type: ignore[no-untyped-def]
-    """Add up the columns of each cell, from left to right."""
-    for i in range(cells.size):
-        total = 0
-        for x in range(edges[i], edges[i + 1]):
-            total += columns[x]
-        cells[i] += total
-
-
-@_jit
-def _sum_row_of_cells(total, stack, c, valid, low, high, columns, column_sums):  # type: ignore[no-untyped-def]
-    total[:] = 0
-    for top in range(low, high, _ROWS_AT_ONCE):
-        column_sums[:] = 0
-        for y in range(top, min(top + _ROWS_AT_ONCE, high)):
-            if valid.size > 0:
-                _add_row_where(column_sums, stack[c, y], valid[y])
-            else:
-                _add_row(column_sums, stack[c, y])
-        _gather(total, column_sums, columns)
-
-
-@_jit
-def _count_row_of_cells(count, stack, c, valid, low, high, columns, column_counts):  # type: ignore[no-untyped-def]
-    count[:] = 0
-    column_counts[:] = 0
-    for y in range(low, high):
-        if valid.size > 0:
-            _count_row_where(column_counts, stack[c, y], valid[y])
-        else:
-            _count_row(column_counts, stack[c, y])
-    _gather(count, column_counts, columns)
-
-
-def _cells(stack, valid, nans, rows, columns, column_sums, sums, counts, means):  # type: ignore[no-untyped-def]
-    column_counts = np.empty(stack.shape[2], np.int32)
-    total, count = np.empty(columns.size - 1), np.empty(columns.size - 1)
-    for c in range(stack.shape[0]):
-        for j in range(rows.size - 1):
-            low, high = rows[j], rows[j + 1]
-            _sum_row_of_cells(total, stack, c, valid, low, high, columns, column_sums)
-            if not nans and valid.size == 0:
-                for i in range(count.size):
-                    count[i] = (high - low) * (columns[i + 1] - columns[i])
-            elif nans or c == 0:
-                _count_row_of_cells(count, stack, c, valid, low, high, columns, column_counts)
-            else:  # the mask alone keeps pixels out, in each channel the same
-                count[:] = counts[0, j]
-            counts[c, j] = count
-            if means.size > 0:
-                for i in range(count.size):
-                    means[c, j, i] = np.float32(total[i] / count[i])
-            else:
-                sums[c, j] = total
-
-
-def sum_cells(dtype: Any, columns: Any) -> Callable[..., None]:
-    """Give the summation for a dtype of pixels, with column sums in another (int32 for 8 and 16 bits, or float64).
-
-    It is called with ``stack`` (C, H, W), ``valid`` (bool (H, W); empty for all), ``nans`` (whether there can be
-    any), ``rows`` and ``columns`` (int64, the h + 1 and w + 1 edges of cells), ``column_sums`` ((W,), scratch), and the
-    results, each (C, h, w): ``sums`` and ``counts`` (float64) and ``means`` (float32). Of ``sums`` and ``means`` one is
-    filled, and the other empty.
-    """
-    return _compiled(
-        _cells,
-        *(_array(dtype, 3), _array(np.bool_, 2), types.boolean, _array(np.int64, 1), _array(np.int64, 1)),
-        *(_array(columns, 1, writable=True), _array(np.float64, 3, writable=True)),
-        *(_array(np.float64, 3, writable=True), _array(np.float32, 3, writable=True)),
-    )
-
-
-# --- outlines and blending -------------------------------------------------------------------------------------
-
-
-@_jit
-def _apart(one, other, all_known):  # type: ignore[no-untyped-def]
-    """Whether a pixel differs from a neighbour that some tile covers."""
-    return (one != other) & (all_known | (other != -1))
-
-
-@_jit
-def _edge_row(edge, up, row, down, all_known):  # type: ignore[no-untyped-def]
-    last = row.size - 1
-    left, here, right, inner = row[: last - 1], row[1:last], row[2:], edge[1:last]
-    above, below = up[1:last], down[1:last]
-    for x in range(inner.size):
-        one = here[x]
-        inner[x] = (one > 0) & (
-            _apart(one, above[x], all_known)
-            | _apart(one, below[x], all_known)
-            | _apart(one, left[x], all_known)
-            | _apart(one, right[x], all_known)
-        )
-    for x in (0, last):
-        # at the border a pixel is its own neighbour, from which it does not differ
-        one, before, after = row[x], row[max(x - 1, 0)], row[min(x + 1, last)]
-        edge[x] = (one > 0) & (
-            _apart(one, up[x], all_known)
-            | _apart(one, down[x], all_known)
-            | _apart(one, before, all_known)
-            | _apart(one, after, all_known)
-        )
-
-
-@_jit
-def _drop_tile_borders(edge, up, row, down, all_known, owner_up, owner, owner_down):  # type: ignore[no-untyped-def]
-    """Look again at the few pixels found: between two tiles only background makes a boundary."""
-    last = row.size - 1
-    for x in range(row.size):
-        if edge[x]:
-            one, mine, before, after = row[x], owner[x], max(x - 1, 0), min(x + 1, last)
-            edge[x] = (
-                (_apart(one, up[x], all_known) & ((mine == owner_up[x]) | (up[x] <= 0)))
-                | (_apart(one, down[x], all_known) & ((mine == owner_down[x]) | (down[x] <= 0)))
-                | (_apart(one, row[before], all_known) & ((mine == owner[before]) | (row[before] <= 0)))
-                | (_apart(one, row[after], all_known) & ((mine == owner[after]) | (row[after] <= 0)))
-            )
-
-
-def _edges(edge, labels, all_known, owner):  # type: ignore[no-untyped-def]
-    height = labels.shape[0]
-    for y in range(height):
-        # at the border a row is its own neighbour, from which it does not differ
-        above, below = max(y - 1, 0), min(y + 1, height - 1)
-        _edge_row(edge[y], labels[above], labels[y], labels[below], all_known)
-        if owner.size > 0:
-            _drop_tile_borders(
-                *(edge[y], labels[above], labels[y], labels[below], all_known),
-                *(owner[above], owner[y], owner[below]),
-            )
-
-
-def edges(dtype: Any) -> Callable[..., None]:
-    """Give the search for 1 px inner boundaries of a dtype of labels.
-
-    It is called with ``edge`` (bool (H, W), filled), ``labels`` (H, W), whether all labels are known (no -1 can
-    occur, as in unsigned ones), ``owner`` (int32 (H, W); empty for none).
-    """
-    return _compiled(_edges, _array(np.bool_, 2, writable=True), _array(dtype, 2), types.boolean, _array(np.int32, 2))
-
-
-@_jit
-def _widen_row(wider, up, row, down, labels):  # type: ignore[no-untyped-def]
-    for x in range(row.size):
-        wider[x] = (row[x] | up[x] | down[x]) & (labels[x] > 0)
-    for x in range(row.size - 1):
-        wider[x] |= row[x + 1] & (labels[x] > 0)
-    for x in range(row.size - 1):
-        wider[x + 1] |= row[x] & (labels[x + 1] > 0)
-
-
-def _widen(wider, edge, labels):  # type: ignore[no-untyped-def]
-    height = labels.shape[0]
-    for y in range(height):
-        _widen_row(wider[y], edge[max(y - 1, 0)], edge[y], edge[min(y + 1, height - 1)], labels[y])
-
-
-def widen(dtype: Any) -> Callable[..., None]:
-    """Give the growth of boundaries by 1 px within a dtype of labels.
-
-    It is called with ``wider`` (bool (H, W), filled), ``edge`` (bool (H, W)), ``labels`` (H, W).
-    """
-    return _compiled(_widen, _array(np.bool_, 2, writable=True), _array(np.bool_, 2), _array(dtype, 2))
-
-
-@_jit
-def _blend_row(canvas, chosen, tables):  # type: ignore[no-untyped-def]
-    for x in range(canvas.size):
-        if chosen[x] > 0:
-            pixel = canvas[x]
-            canvas[x] = (
-                tables[0, pixel & np.uint32(255)]
-                | tables[1, (pixel >> np.uint32(8)) & np.uint32(255)]
-                | tables[2, (pixel >> np.uint32(16)) & np.uint32(255)]
-                | (pixel & np.uint32(0xFF000000))
-            )
-
-
-def _blend(canvas, pitch, chosen, tables):  # type: ignore[no-untyped-def]
-    height, width = chosen.shape
-    for y in range(height):
-        _blend_row(canvas[y * pitch : y * pitch + width], chosen[y], tables)
-
-
-def blend(dtype: Any) -> Callable[..., None]:
-    """Give the mixing-in of a colour where a mask (bool) is set or a dtype of labels is above 0.
-
-    It is called with ``canvas`` (uint32, 1-D, from its first pixel to its last), ``pitch`` (px between its rows),
-    ``chosen`` (height, width), ``tables`` (uint32 (3, 256): red, green and blue after by before, each in its place).
-    """
-    return _compiled(_blend, _array(np.uint32, 1, writable=True), types.int64, _array(dtype, 2), _array(np.uint32, 2))
+    return compiled(_composite_linear, *_signature(dtype, limits))
