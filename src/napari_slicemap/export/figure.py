@@ -135,6 +135,7 @@ def _on_map(
         background=plan.background,
         t=plan.t,
         z=plan.z,
+        levels=plan.levels,
     )
     if picture.empty_fraction == 1:  # within the map's bounds, but in a gap: black would pass for a result
         raise RegionError(f"map {item.map_id}: no tile lies in the region {item.region or 'of the whole map'}")
