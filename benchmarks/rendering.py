@@ -236,7 +236,7 @@ def index(_root: Path) -> list[Row]:
 
     many, few = tiles(1000), tiles(32)
     large, small = TileIndex(many), TileIndex(few)
-    about = {1000: Window(900_000, 910_000, 900_000, 909_000), 32: Window(20_000, 30_000, 20_000, 29_000)}
+    about = {1000: Window(900_000, 911_500, 900_000, 911_000), 32: Window(20_000, 31_500, 20_000, 31_000)}
     seen = len(large.touching(about[1000]))
 
     def scan() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..dataset import Dataset
 from ..files import now_iso, sha256, write_json
+from ..render.engine import compiled
 from ..render.profile import Profile
 from .figure import Figure
 from .items import ExportItem
@@ -35,9 +36,13 @@ def sidecar_path(output: Path) -> Path:
 
 
 @cache
-def software() -> dict[str, str]:
-    """Give the versions of Python and of the libraries that make pixels and files."""
-    return {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
+def software() -> dict[str, str | None]:
+    """Give the versions of Python and of the libraries that make pixels and files.
+
+    ``numba`` is ``None`` where pictures are made without it: a pixel may then differ by 1 in 255.
+    """
+    libraries = {name: version(name) for name in _LIBRARIES}
+    return {"python": platform.python_version(), **libraries, "numba": version("numba") if compiled() else None}
 
 
 def record(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dataset, figure: Figure) -> dict[str, Any]:

@@ -8,7 +8,7 @@ view of a larger one as long as each row is contiguous, so that threads can fill
 """
 
 from .cells import area_means, cell_sums
-from .choice import SWITCH
+from .choice import SWITCH, compiled
 from .colour import Piece, composite_into, composite_pieces
 from .outlines import blend_into, draw_mask_into, outline
 
@@ -18,6 +18,7 @@ __all__ = [
     "area_means",
     "blend_into",
     "cell_sums",
+    "compiled",
     "composite_into",
     "composite_pieces",
     "draw_mask_into",

@@ -34,6 +34,11 @@ def kernels() -> ModuleType | None:
         return _imported()
 
 
+def compiled() -> bool:
+    """Say whether compiled loops are used, rather than numpy."""
+    return kernels() is not None
+
+
 @lru_cache(maxsize=1)
 def _imported() -> ModuleType | None:
     try:
