@@ -20,7 +20,9 @@ settings.register_profile(
     max_examples=50,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-settings.load_profile("house")
+# `make proof`: other cases in each run, and many more of them
+settings.register_profile("full", settings.get_profile("house"), derandomize=False, max_examples=400)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from shapely.geometry import Point, Polygon
 
@@ -115,7 +115,6 @@ def clipped(points, downsample=1, half=32):
     return _clipped(Picture.of(rows), item, None)
 
 
-@settings(max_examples=40, deadline=None)
 @given(points=stars(), downsample=st.sampled_from([1, 4]), cuts=st.lists(st.integers(1, 60), max_size=4))
 def test_px_are_opaque_where_their_centre_lies_inside(points, downsample, cuts):
     assume(Polygon(points).is_valid)  # of one that crosses itself, the reference keeps only a part

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_slicemap import AnnotationOverlay, ChannelSettings, MaskOverlay, Region, RoiOverlay, render_fov_to_array
@@ -16,7 +16,6 @@ WHITE = {"A": ChannelSettings("#ffffff", (0, 100))}
 STEPS = st.sampled_from([1, 2, 3, 8])
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 999), width=st.integers(1, 20), height=st.integers(1, 20), step=STEPS, nan=st.booleans())
 def test_a_fov_and_its_arrays_equal_the_slow_reference(seed, width, height, step, nan):
     tile = tiles_from_seed(seed, [(0, 0, width, height)], nan=nan)[0]
@@ -27,7 +26,6 @@ def test_a_fov_and_its_arrays_equal_the_slow_reference(seed, width, height, step
         assert np.abs(made - expected).max() <= 1
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 999),
     step=STEPS,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_slicemap import AnnotationOverlay, ChannelSettings, MaskOverlay, Region, RoiOverlay, render_fov_to_array
@@ -72,7 +72,6 @@ def slow_outline(labels, thickness):
     return made
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     labels=st.lists(st.lists(st.integers(0, 2), min_size=6, max_size=6), min_size=1, max_size=7),
     thickness=st.integers(1, 4),
@@ -163,7 +162,6 @@ def test_halo(overlay, step, expected):
 
 
 # --- shapes ---------------------------------------------------------------------------------------------------
-@settings(max_examples=80, deadline=None)
 @given(
     points=st.lists(st.tuples(st.integers(-300, 300), st.integers(-300, 300)), min_size=2, max_size=5),
     thickness=st.integers(1, 7),

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_slicemap import ChannelSettings, Region, VirtualMap
@@ -44,7 +44,6 @@ def test_a_regular_grid_has_no_seam_and_no_extra_column(pitch, stage_y):
     np.testing.assert_array_equal(made, np.kron(grey, np.ones((16, 16), int)))
 
 
-@settings(max_examples=60)
 @given(
     pitch=st.sampled_from(PITCHES),
     rule=st.sampled_from(["last", "first", "nearest-centre", "blend"]),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_slicemap import MaskOverlay, Region, VirtualMap, open_dataset
@@ -55,7 +55,6 @@ def test_steps(shape, steps):
     assert steps_for(shape) == steps
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     seed=seeds,
     boxes=st.lists(st.tuples(*[st.integers(0, 60)] * 2, *[st.integers(1, 50)] * 2), min_size=1, max_size=4),

@@ -7,7 +7,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_slicemap import AnnotationOverlay, ChannelSettings, MaskOverlay, Region, RoiOverlay
@@ -73,7 +73,6 @@ def crop(whole, region, step, fill=0):
 
 
 # --- against the reference ------------------------------------------------------------------------------------
-@settings(max_examples=60, deadline=None)
 @given(boxes=boxes, seed=seeds, rule=rules, step=steps, nan=st.booleans(), block=small_blocks)
 def test_whole_map_equals_the_slow_reference(boxes, seed, rule, step, nan, block):
     tiles = tiles_from_seed(seed, boxes, nan=nan)
@@ -95,7 +94,6 @@ def test_every_dtype_equals_the_slow_reference(dtype, rule):
         assert np.abs(made - expected).max() <= 1
 
 
-@settings(max_examples=40, deadline=None)
 @given(boxes=boxes, seed=seeds, rule=rules)
 def test_locate_names_the_tile_that_painted(boxes, seed, rule):
     # flat tiles of different values: the colour of a pixel tells who painted it
@@ -127,7 +125,6 @@ def test_locate_beyond_the_map_is_none(x, y):
 
 
 # --- a part is a crop of the whole ----------------------------------------------------------------------------
-@settings(max_examples=150, deadline=None)
 @given(data=st.data(), boxes=boxes, seed=seeds, rule=rules, step=steps, nan=st.booleans(), block=small_blocks)
 def test_a_region_equals_the_crop_of_the_whole(data, boxes, seed, rule, step, nan, block):
     one = map_of(tiles_from_seed(seed, boxes, nan=nan))
@@ -140,7 +137,6 @@ def test_a_region_equals_the_crop_of_the_whole(data, boxes, seed, rule, step, na
     np.testing.assert_array_equal(made.covered, crop(whole.covered, region, step, False))
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data(), boxes=boxes, seed=seeds, rule=rules, step=steps, block=small_blocks)
 def test_the_pieces_of_a_partition_put_together_are_the_whole(data, boxes, seed, rule, step, block):
     one = map_of(tiles_from_seed(seed, boxes))
@@ -167,7 +163,6 @@ def test_the_pieces_of_a_partition_put_together_are_the_whole(data, boxes, seed,
     np.testing.assert_array_equal(np.concatenate(rows), whole)
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data(), boxes=boxes, seed=seeds, rule=rules, step=steps, block=small_blocks)
 def test_with_a_marked_tile_a_region_still_equals_the_crop(data, boxes, seed, rule, step, block):
     tiles = tiles_from_seed(seed, boxes)
@@ -182,7 +177,6 @@ def test_with_a_marked_tile_a_region_still_equals_the_crop(data, boxes, seed, ru
     np.testing.assert_array_equal(made.covered, crop(whole.covered, region, step, False))
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data(), boxes=boxes, seed=seeds, step=steps, rule=rules, block=small_blocks)
 def test_uncomposited_channels_of_a_region_equal_the_crop(data, boxes, seed, step, rule, block):
     one = map_of(tiles_from_seed(seed, boxes, dtype="uint16"))
@@ -200,7 +194,6 @@ def test_uncomposited_channels_of_a_region_equal_the_crop(data, boxes, seed, ste
     assert not made.any()
 
 
-@settings(max_examples=60, deadline=None)
 @given(boxes=boxes, seed=seeds, rule=rules, step=st.sampled_from([4, 5, 9]), nan=st.booleans())
 def test_cells_too_large_for_memory_are_put_together_from_pieces(boxes, seed, rule, step, nan):
     one = map_of(tiles_from_seed(seed, boxes, nan=nan))
@@ -212,7 +205,6 @@ def test_cells_too_large_for_memory_are_put_together_from_pieces(boxes, seed, ru
     np.testing.assert_array_equal(pieces.covered, whole.covered)
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data(), boxes=boxes, seed=seeds, step=steps)
 def test_how_much_is_empty_is_known_before_anything_is_read(data, boxes, seed, step):
     one = map_of(tiles_from_seed(seed, boxes))
