@@ -103,6 +103,8 @@ class ChunkCache:
         list of ndarray
             One for each place, read-only: others hold them, too.
         """
+        if (kept := self._kept(plane, places)) is not None:
+            return kept
         found: dict[Hashable, NDArray[Any]] = {}
         while len(found) < len(places):
             chunks, mine = self._take(plane, places, found)
@@ -112,6 +114,18 @@ class ChunkCache:
             finally:
                 self._end(plane, chunks, mine)
         return [found[place] for place in places]
+
+    def _kept(self, plane: _Plane, places: Sequence[Any]) -> list[NDArray[Any]] | None:
+        """Give the chunks if all of them are kept."""
+        with self._changed:
+            chunks = self._planes.get(plane)
+            found = [None] if chunks is None else [chunks.get(place) for place in places]
+            if None in found or _LOADING in found:
+                return None
+            held = [one for one in found if one is not None]
+            for slab in dict.fromkeys(slab for slab, _ in held):
+                self._slabs.move_to_end(slab)
+            return [chunk for _, chunk in held]
 
     def _take(
         self, plane: _Plane, places: Sequence[Any], found: dict[Hashable, NDArray[Any]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -143,13 +144,20 @@ def window_chunks(
         Where each part lies in the window, px; read-only views of chunks, row by row.
     """
     with plane.chunks(t, z) as chunks:
-        height, width = chunks.shape
-        rows, columns = _cuts(window.y0, window.y1, height), _cuts(window.x0, window.x1, width)
-        places = [(row, column) for row, *_ in rows for column, *_ in columns]
+        places, cuts = _under(window, chunks.shape)
         read = chunks.read
         found = read(places, np.empty) if cache is None else cache.get((plane.path, chunks.key), places, read)
-    pieces = iter(found)
-    return [(y, x, next(pieces)[down, across]) for _, down, y in rows for _, across, x in columns]
+    return [(y, x, chunk[part]) for chunk, (y, x, part) in zip(found, cuts, strict=True)]
+
+
+@lru_cache(maxsize=1024)  # the channels of a tile, and the tiles of a grid, are cut alike
+def _under(
+    window: Window, shape: tuple[int, int]
+) -> tuple[list[tuple[int, int]], list[tuple[int, int, tuple[slice, slice]]]]:
+    """List the chunks under a window, and of each where it lies in the window and which part of it does."""
+    rows, columns = _cuts(window.y0, window.y1, shape[0]), _cuts(window.x0, window.x1, shape[1])
+    places = [(row, column) for row, *_ in rows for column, *_ in columns]
+    return places, [(y, x, (down, across)) for _, down, y in rows for _, across, x in columns]
 
 
 def _cuts(start: int, stop: int, size: int) -> list[tuple[int, slice, int]]:
