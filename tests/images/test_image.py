@@ -27,8 +27,9 @@ from napari_slicemap.images.format_tools import (
     shared_chunk,
 )
 from napari_slicemap.images.hdf5 import Hdf5Image
-from napari_slicemap.images.image import ImagePlane, file_state, image_stem, open_image, split_at
+from napari_slicemap.images.image import ImagePlane, file_state
 from napari_slicemap.images.npy import NpyImage
+from napari_slicemap.images.opening import image_stem, open_image, split_at
 from napari_slicemap.images.plane import read_window
 from napari_slicemap.images.region import Window
 from napari_slicemap.images.tiff import TiffImage
@@ -94,7 +95,7 @@ def test_split_at() -> None:
 
 def test_no_library_is_loaded_before_a_file_is_read() -> None:
     code = (
-        "import sys; from pathlib import Path; from napari_slicemap.images.image import open_image\n"
+        "import sys; from pathlib import Path; from napari_slicemap.images.opening import open_image\n"
         "for name in ('a.tif', 'a.npy', 'a.h5', 'a.zarr'): open_image(Path(name)).key\n"
         "assert not {'tifffile', 'zarr', 'h5py', 'imagecodecs', 'numcodecs'} & set(sys.modules)"
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 from ..errors import FileFormatError
 from .acquisition import ReadOptions, image_files
 from .fov import Annotation
-from .image import ImagePlane, open_image
+from .image import ImagePlane
+from .opening import open_image
 from .plane import Plane
 
 

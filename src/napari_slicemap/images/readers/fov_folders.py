@@ -7,8 +7,9 @@ from pathlib import Path
 from ...errors import FileFormatError
 from ..acquisition import Acquisition, ReadOptions, image_files
 from ..fov import Fov
-from ..image import ImagePlane, open_image
+from ..image import ImagePlane
 from ..labels import masks_and_annotations
+from ..opening import open_image
 
 
 class FovFolders:

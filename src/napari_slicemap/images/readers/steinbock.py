@@ -9,8 +9,9 @@ from ...errors import FileFormatError, TileReadError, listing
 from ...files import Row, read_table
 from ..acquisition import Acquisition, CellColumns, ReadOptions, TilePosition, image_files
 from ..fov import Fov
-from ..image import ImagePlane, open_image
+from ..image import ImagePlane
 from ..labels import masks_and_annotations
+from ..opening import open_image
 
 _CELL_COLUMNS = CellColumns(fov="Image", label="Object", x="centroid-1", y="centroid-0")
 

@@ -11,8 +11,9 @@ from ...files import Row, read_table
 from ...units import length_um
 from ..acquisition import Acquisition, ReadOptions, TilePosition
 from ..fov import Fov
-from ..image import ImageFile, ImagePlane, image_stem, open_image
+from ..image import ImageFile, ImagePlane
 from ..labels import masks_and_annotations
+from ..opening import image_stem, open_image
 
 _STAGE, _PIXELS = ("x_um", "y_um"), ("x_px", "y_px")
 
