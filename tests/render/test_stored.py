@@ -114,6 +114,17 @@ def test_levels_are_read_and_the_tiles_are_not(tmp_path):
                 one.render_region(None, SETTINGS, **exact)
 
 
+@pytest.mark.parametrize("origin", [(0, 0), (-24, 0), (8, -16), (-40, -8), (-3, 0)])
+@pytest.mark.parametrize("step", [8, 16])
+def test_levels_lie_right_on_a_grid_with_another_origin(tmp_path, origin, step):
+    one = stored_map(tmp_path, tiles_of(3, [(0, 0, 64, 48), (64, 5, 40, 40)]))
+    build_levels(one)
+    grid = Grid(step, *origin)
+    cells = grid.cells(one.bounds)
+    exact = one.read_stack(["A"], cells, grid)
+    np.testing.assert_allclose(one.read_stack(["A"], cells, grid, levels="stored"), exact, rtol=1e-6)
+
+
 def test_a_missing_tile_is_told_from_stored_levels_too(tmp_path):
     one = stored_map(tmp_path, tiles_of(2, [(0, 0, 64, 64)]), missing=[("gone", 64, 0, 64, 64)])
     build_levels(one)

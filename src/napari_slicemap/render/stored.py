@@ -74,7 +74,7 @@ class StoredLevel:
     cache: ChunkCache
 
     def read(self, channels: Sequence[str], block: Window, grid: Grid) -> Pixels:
-        """Read cells of a grid whose step is a multiple of this level's and whose origin is the map's corner.
+        """Read cells of a grid whose step and origin (map px) are multiples of this level's step.
 
         Returns
         -------
@@ -82,7 +82,7 @@ class StoredLevel:
             Means as float32: at the level's own step exactly those of the tiles' pixels, at multiples of it the
             same to rounding (but where only some of a cell's pixels are NaN).
         """
-        coarse = Grid(grid.step // self.step)
+        coarse = Grid(grid.step // self.step, grid.x0 // self.step, grid.y0 // self.step)
         window = coarse.pixels(block) & self.bounds
         stack = scratch((len(channels), *window.shape), np.dtype(np.float32))
         for name, out in zip(channels, stack, strict=True):
