@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -141,7 +140,3 @@ def settings(channels: tuple[str, ...], gamma: float = 1.0) -> dict[str, object]
     return {
         name: ChannelSettings(color, (90.0, 1500.0), gamma=gamma) for name, color in zip(channels, colors, strict=False)
     }
-
-
-def write_json(path: Path, data: object) -> None:
-    path.write_text(json.dumps(data, indent=1), encoding="utf-8")

@@ -13,7 +13,7 @@ from data import CHANNELS, cell_labels, many_tiles, settings, sixteen_tiles, tis
 from harness import THREADS, Check, Row, in_threads, medians
 from skimage.segmentation import find_boundaries
 
-from napari_slicemap import MaskOverlay, Region, open_dataset, render_fov_to_array
+from napari_slicemap import ChannelSettings, MaskOverlay, Region, open_dataset, render_fov_to_array
 from napari_slicemap.images.cache import ChunkCache
 from napari_slicemap.images.plane import read_window, window_chunks
 from napari_slicemap.images.region import Window
@@ -112,7 +112,6 @@ def region_from_disk(root: Path, kind: str) -> list[Row]:
 
     jobs = [(tile.fov, name) for tile, _ in windows for name in CHANNELS]
     reads = _raw_reads(jobs)
-    stored = [reader() for reader in reads]
 
     def read() -> None:
         in_threads(lambda reader: reader(), reads)
@@ -129,7 +128,7 @@ def region_from_disk(root: Path, kind: str) -> list[Row]:
         reference = {"tifffile.imread": lambda: plainly(tifffile.imread)}
     cached = VirtualMap(one.placement, ChunkCache(2**30))
     cached.render_region(REGION, looks)
-    changed = {name: settings((name,), 1.0)[name] for name in CHANNELS}
+    changed = {name: ChannelSettings(one.color, (120.0, 900.0)) for name, one in looks.items()}
     found = medians(
         {
             **reference,
@@ -141,7 +140,6 @@ def region_from_disk(root: Path, kind: str) -> list[Row]:
         },
         rounds=7,
     )
-    del stored
     (peer,) = reference
     name = "zarr lz4, 256² chunks" if kind == "zarr" else "TIFF zstd, 256² tiles"
     least = 5 if kind == "zarr" else 1.3

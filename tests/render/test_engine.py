@@ -95,7 +95,8 @@ def test_every_way_draws_masks(way):
         canvas = image.copy().view(np.uint32)[..., 0].copy()
         engine.draw_mask_into(canvas, labels, overlay, 1, margin)
         wanted = image[..., :3].copy()
-        overlays.draw_mask(wanted, labels, overlay, 1, margin)
+        chosen = labels > 0 if overlay.mode == "fill" else overlays.outline(labels, overlay.thickness_px)
+        overlays.blend(wanted, chosen[margin.slices_in(Window(0, 0, 0, 0))], overlay.color, overlay.alpha)
         np.testing.assert_array_equal(rgba(canvas)[..., :3], wanted)
         np.testing.assert_array_equal(rgba(canvas)[..., 3], image[..., 3])
 

@@ -38,28 +38,49 @@ def area_mean(
     covered : ndarray of bool, (h, w)
         Whether a cell holds any pixel that exists.
     """
-    rows, cols = _cell_starts(window, grid)
+    sums, counts = cell_sums(stack, window, grid, valid)
+    exists = np.ones(window.shape, bool) if valid is None else valid
+    rows, columns = cell_edges(window, grid)
+    with np.errstate(invalid="ignore", divide="ignore"):  # inf − inf and 0/0 are NaN, as they should be
+        means = (sums / counts).astype(np.float32)
+    return means, _reduced(exists.astype(np.float64), rows, columns) > 0
+
+
+def cell_sums(
+    stack: NDArray[Any], window: Window, grid: Grid, valid: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Add up the pixels of each grid cell, and count them.
+
+    Parameters
+    ----------
+    stack, window, grid, valid
+        As for :func:`area_mean`.
+
+    Returns
+    -------
+    sums, counts : ndarray of float64, (C, h, w)
+    """
+    rows, columns = cell_edges(window, grid)
     pixels = stack.astype(np.float64)
     exists = np.ones(stack.shape[-2:], bool) if valid is None else valid
     counted = exists & ~np.isnan(pixels) if stack.dtype.kind == "f" else np.broadcast_to(exists, stack.shape)
-    with np.errstate(invalid="ignore", divide="ignore"):  # inf − inf and 0/0 are NaN, as they should be
-        sums = _sum_cells(np.where(counted, pixels, 0.0), rows, cols)
-        counts = _sum_cells(counted.astype(np.float64), rows, cols)
-        means = (sums / counts).astype(np.float32)
-    return means, _sum_cells(exists.astype(np.float64), rows, cols) > 0
+    with np.errstate(invalid="ignore"):  # inf − inf is NaN, as it should be
+        sums = _reduced(np.where(counted, pixels, 0.0), rows, columns)
+    return sums, _reduced(counted.astype(np.float64), rows, columns)
 
 
-def _cell_starts(window: Window, grid: Grid) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Give the first row and column of each cell within the window's array."""
+def cell_edges(window: Window, grid: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give the rows and columns, within the window's array, between which the cells lie: h + 1 and w + 1 of them."""
     cells, d = grid.cells(window), grid.step
-    rows = np.arange(cells.y0, cells.y1) * d + grid.y0 - window.y0
-    cols = np.arange(cells.x0, cells.x1) * d + grid.x0 - window.x0
-    return np.maximum(rows, 0), np.maximum(cols, 0)
+    rows = np.arange(cells.y0, cells.y1 + 1, dtype=np.int64) * d + grid.y0 - window.y0
+    columns = np.arange(cells.x0, cells.x1 + 1, dtype=np.int64) * d + grid.x0 - window.x0
+    height, width = window.shape
+    return rows.clip(0, height), columns.clip(0, width)
 
 
-def _sum_cells(stack: NDArray[np.float64], rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.float64]:
-    summed: NDArray[np.float64] = np.add.reduceat(np.add.reduceat(stack, rows, axis=-2), cols, axis=-1)
-    return summed
+def _reduced(pixels: NDArray[np.float64], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
+    made: NDArray[np.float64] = np.add.reduceat(np.add.reduceat(pixels, rows[:-1], axis=-2), columns[:-1], axis=-1)
+    return made
 
 
 def nearest(stack: NDArray[Any], window: Window, grid: Grid) -> NDArray[Any]:

@@ -112,14 +112,8 @@ def render_fov_to_array(
         return scene.read(list(channel_settings), grid.pixels(cells), out)
     if not composite:
         return stack_cells(scene, list(channel_settings), cells, grid, method=method)
-    painted = paint(scene, channel_settings, cells, grid, overlays, method=method, background=hex_color(background))
-    return painted.rgba if alpha else painted.image
-
-
-def with_alpha(image: NDArray[np.uint8], opaque: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Add an alpha channel: RGB ``(H, W, 3)`` to RGBA ``(H, W, 4)``, 255 where opaque and 0 elsewhere."""
-    made: NDArray[np.uint8] = np.dstack([image, np.where(opaque, 255, 0).astype(np.uint8)])
-    return made
+    rgba = paint(scene, channel_settings, cells, grid, overlays, method=method, background=hex_color(background))
+    return rgba if alpha else rgba[..., :3]
 
 
 def annotation_colors(fov: Fov, name: str) -> dict[int, str]:

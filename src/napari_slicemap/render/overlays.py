@@ -167,38 +167,6 @@ def blend(image: NDArray[np.uint8], where: NDArray[np.bool_], color: str, alpha:
     image[where] = np.rint(mixed).astype(np.uint8)
 
 
-def draw_mask(
-    image: NDArray[np.uint8],
-    labels: NDArray[Any],
-    overlay: MaskOverlay,
-    downsample: int,
-    margin: Window,
-    owner: NDArray[np.int32] | None = None,
-) -> None:
-    """Draw a mask onto an RGB image ``(H, W, 3)``, in place.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, (H, W, 3)
-        What lies under it.
-    labels : ndarray of int
-        Labels of the image and of a halo around it, output px.
-    overlay : MaskOverlay
-        The style.
-    downsample : int
-        Of the image.
-    margin : Window
-        Where the image lies within `labels`.
-    owner : ndarray of int32, optional
-        See :func:`outline`.
-    """
-    if overlay.mode == "fill":
-        chosen = labels > 0
-    else:
-        chosen = outline(labels, output_thickness(overlay.thickness_px, downsample), owner)
-    blend(image, chosen[margin.y0 : margin.y1, margin.x0 : margin.x1], overlay.color, overlay.alpha)
-
-
 def draw_annotation(image: NDArray[np.uint8], labels: NDArray[Any], colors: Mapping[int, str], alpha: float) -> None:
     """Draw an annotation's labels ``(H, W)`` onto an RGB image ``(H, W, 3)``, in place.
 

@@ -20,7 +20,7 @@ import numpy as np
 from ..images.area import nearest
 from ..images.region import Grid, Window, blocks
 from .channels import ChannelSettings, rgb
-from .engine import Piece, area_means, cell_sums, composite_into, composite_pieces, draw_mask_into
+from .engine import Piece, area_means, as_bytes, cell_sums, composite_into, composite_pieces, draw_mask_into
 from .overlays import (
     OUTSIDE,
     AnnotationOverlay,
@@ -122,30 +122,6 @@ def scratch(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     return kept[:size].view(dtype).reshape(shape)
 
 
-@dataclass(frozen=True)
-class Painted:
-    """A picture, and which of its pixels show data.
-
-    Parameters
-    ----------
-    rgba : ndarray of uint8, (H, W, 4)
-        Background where nothing is covered. Alpha is 255 where any source pixel lies under an output pixel, else 0.
-    """
-
-    rgba: NDArray[np.uint8]
-
-    @property
-    def image(self) -> NDArray[np.uint8]:
-        """The picture ``(H, W, 3)``, a view."""
-        return self.rgba[..., :3]
-
-    @property
-    def covered(self) -> NDArray[np.bool_]:
-        """Whether any source pixel lies under an output pixel: bool ``(H, W)``."""
-        made: NDArray[np.bool_] = self.rgba[..., 3] > 0
-        return made
-
-
 def paint(
     scene: Scene,
     settings: Mapping[str, ChannelSettings],
@@ -155,7 +131,7 @@ def paint(
     *,
     method: Method = "area",
     background: str = "#000000",
-) -> Painted:
+) -> NDArray[np.uint8]:
     """Paint cells of a grid.
 
     Parameters
@@ -177,7 +153,9 @@ def paint(
 
     Returns
     -------
-    Painted
+    ndarray of uint8, (H, W, 4)
+        RGBA: background where nothing is covered. Alpha is 255 where any source pixel lies under an output pixel,
+        else 0.
     """
     # one number a pixel: three bytes apart could not be stored as fast
     canvas = np.empty(cells.shape, np.uint32)
@@ -192,20 +170,13 @@ def paint(
         part[...] = blank  # here and not before: each thread comes by its own part of the memory
         brush.paint(block, part)
 
-    for_each(
-        fill,
-        blocks(inner, _block_side(scene, grid, len(shown))),
-    )
-    return Painted(_as_bytes(canvas))
+    for_each(fill, blocks(inner, _block_side(scene, grid, len(shown))))
+    return as_bytes(canvas)
 
 
 def _packed(color: str) -> np.uint32:
     red, green, blue = (round(255 * part) for part in rgb(color))
     return np.uint32(int.from_bytes(bytes((red, green, blue, 0)), sys.byteorder))
-
-
-def _as_bytes(canvas: NDArray[np.uint32]) -> NDArray[np.uint8]:
-    return canvas.view(np.uint8).reshape(*canvas.shape, 4)
 
 
 def _block_side(scene: Scene, grid: Grid, channels: int) -> int:
@@ -349,7 +320,7 @@ class _Brush:
         self._draw_overlays(block, canvas)
         if failed:
             owner = nearest_cells(self.scene.owners, block, self.grid, self.scene.bounds)
-            _hatch(_as_bytes(canvas), np.isin(owner, list(failed)), block)
+            _hatch(as_bytes(canvas), np.isin(owner, list(failed)), block)
 
     def _composite(self, block: Window, canvas: NDArray[np.uint32]) -> frozenset[int]:
         """Composite the channels of one block; give the tiles that could not be read."""
@@ -368,7 +339,7 @@ class _Brush:
             return
         around = block.grown(halo(self.overlays, self.grid.step)) & self.grid.cells(self.scene.bounds)
         under = _Under(self.scene, around, self.grid)
-        margin, image = block.shifted(-around.x0, -around.y0), _as_bytes(canvas)[..., :3]
+        margin, image = block.shifted(-around.x0, -around.y0), as_bytes(canvas)[..., :3]
         within = block.slices_in(around)
         for overlay in self.overlays:
             if isinstance(overlay, MaskOverlay):

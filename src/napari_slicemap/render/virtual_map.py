@@ -253,8 +253,8 @@ class VirtualMap:
 
         def rows(top: int, bottom: int) -> NDArray[np.uint8]:
             band = Window(cells.x0, cells.x1, cells.y0 + top, cells.y0 + bottom)
-            painted = paint(scene, channel_settings, band, grid, overlays, background=color)
-            return painted.rgba if alpha else painted.image
+            rgba = paint(scene, channel_settings, band, grid, overlays, background=color)
+            return rgba if alpha else rgba[..., :3]
 
         height, width = cells.shape
         return Picture(

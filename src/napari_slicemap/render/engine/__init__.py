@@ -8,7 +8,7 @@ view of a larger one as long as each row is contiguous, so that threads can fill
 """
 
 from .cells import area_means, cell_sums
-from .choice import SWITCH, compiled
+from .choice import SWITCH, as_bytes, compiled
 from .colour import Piece, composite_into, composite_pieces
 from .outlines import blend_into, draw_mask_into, outline
 
@@ -16,6 +16,7 @@ __all__ = [
     "SWITCH",
     "Piece",
     "area_means",
+    "as_bytes",
     "blend_into",
     "cell_sums",
     "compiled",

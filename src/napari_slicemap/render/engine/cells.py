@@ -58,7 +58,7 @@ def _covered(
     if dtype.kind != "f":  # nothing but the mask keeps a pixel out
         some: NDArray[np.bool_] = counts[0] > 0
         return some
-    rows, columns = _edges(window, grid)
+    rows, columns = area.cell_edges(window, grid)
     across = np.logical_or.reduceat(valid, columns[:-1], axis=-1)
     there: NDArray[np.bool_] = np.logical_or.reduceat(across, rows[:-1], axis=-2)
     return there
@@ -85,30 +85,11 @@ def cell_sums(
     if not stack.size:
         return sums, counts
     kernel = kernels()
-    if kernel is not None:
-        _sum_quickly(kernel, stack, window, grid, valid, sums, counts, np.empty((0, 0, 0), np.float32))
-        return sums, counts
-    rows, columns = _edges(window, grid)
-    pixels = stack.astype(np.float64)
-    exists = np.ones(stack.shape[-2:], bool) if valid is None else valid
-    counted = exists & ~np.isnan(pixels)
-    with np.errstate(invalid="ignore", over="ignore"):
-        sums = _reduced(np.where(counted, pixels, 0.0), rows, columns)
-    return sums, _reduced(counted.astype(np.float64), rows, columns)
-
-
-def _reduced(pixels: NDArray[np.float64], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
-    made: NDArray[np.float64] = np.add.reduceat(np.add.reduceat(pixels, rows[:-1], axis=-2), columns[:-1], axis=-1)
-    return made
-
-
-def _edges(window: Window, grid: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give the rows and columns, within the window's array, between which the cells lie."""
-    cells, d = grid.cells(window), grid.step
-    rows = np.arange(cells.y0, cells.y1 + 1, dtype=np.int64) * d + grid.y0 - window.y0
-    columns = np.arange(cells.x0, cells.x1 + 1, dtype=np.int64) * d + grid.x0 - window.x0
-    height, width = window.shape
-    return rows.clip(0, height), columns.clip(0, width)
+    if kernel is None:
+        with np.errstate(over="ignore"):
+            return area.cell_sums(stack, window, grid, valid)
+    _sum_quickly(kernel, stack, window, grid, valid, sums, counts, np.empty((0, 0, 0), np.float32))
+    return sums, counts
 
 
 def _sum_quickly(
@@ -127,4 +108,4 @@ def _sum_quickly(
     columns = np.empty(pixels.shape[-1], np.int32 if pixels.dtype.itemsize <= 2 else np.float64)
     mask = np.zeros((0, 0), bool) if valid is None else plain_mask(valid)
     run = kernel.sum_cells(pixels.dtype.name, columns.dtype.name)
-    run(pixels, mask, pixels.dtype.kind == "f", *_edges(window, grid), columns, sums, counts, means)
+    run(pixels, mask, pixels.dtype.kind == "f", *area.cell_edges(window, grid), columns, sums, counts, means)

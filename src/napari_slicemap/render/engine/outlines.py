@@ -98,7 +98,7 @@ def draw_mask_into(
     margin: Window,
     owner: NDArray[np.int32] | None = None,
 ) -> None:
-    """Draw a mask onto a canvas; see :func:`.overlays.draw_mask`.
+    """Draw a mask onto a canvas.
 
     Parameters
     ----------
