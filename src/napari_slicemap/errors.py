@@ -62,6 +62,10 @@ class PlacementError(SlicemapError, ValueError):
     """Tiles cannot be placed on a map as described."""
 
 
+class StackError(SlicemapError, ValueError):
+    """A stack of frames is empty, does not agree with itself, or cannot be exported as asked."""
+
+
 class PlanError(SlicemapError, ValueError):
     """An export was asked for that cannot be done.
 
