@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -16,11 +16,14 @@ from ..errors import PlanError, SlicemapError, UnknownNameError, listing
 from ..files import FileModel, distinct_stems, safe_stem
 from ..images.region import Region
 from ..rois.roi import Points, Roi
-from .plan import ExportPlan, ItemKind, Select
+from .plan import ExportPlan, Select
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
+
+
+ItemKind = Literal["fov", "fov-roi", "map-roi", "cell", "map", "stack", "sheet"]
 
 
 class ExportItem(FileModel):
@@ -31,7 +34,7 @@ class ExportItem(FileModel):
     item_id : str
         ``<kind>:<stem>``, unique in the plan.
     kind : str
-        As in :class:`Select`.
+        As in :class:`Select`, or ``sheet``.
     stem : str
         File name without suffix.
     fov, map_id : str
@@ -40,6 +43,12 @@ class ExportItem(FileModel):
         FOV px or map px; ``None`` for the whole.
     shape : tuple of (float, float)
         Vertices to clip to, px of the frame; empty for the whole box.
+    upright : bool
+        `shape` are the four corners of a rotated box that is turned upright: the first edge becomes the top.
+    channels : tuple of str
+        The channels of the profile to show; empty for all of them.
+    members : tuple of ExportItem
+        What a sheet shows, or the frames of a stack along slices.
     roi_id : str
         The ROI behind it.
     label : int or None
@@ -57,6 +66,9 @@ class ExportItem(FileModel):
     map_id: str = ""
     region: Region | None = None
     shape: Points = ()
+    upright: bool = False
+    channels: tuple[str, ...] = ()
+    members: tuple[ExportItem, ...] = ()
     roi_id: str = ""
     label: int | None = None
     downsample: int = 1

@@ -4,21 +4,47 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ..errors import FileFormatError
+from ..errors import FileFormatError, listing
 from ..files import FileModel, read_json, read_toml, to_json, write_text
 from ..images.fov import ZChoice
 from ..render.scale_bar import ScaleBarStyle
 from ..render.virtual_map import Levels, OnMissing
 from ..units import PositiveLengthUm
 
-ItemKind = Literal["fov", "fov-roi", "map-roi", "cell", "map"]
+SelectKind = Literal["fov", "fov-roi", "map-roi", "cell", "map", "stack"]
 Overwrite = Literal["refuse", "overwrite", "rename"]
+ChannelFiles = Literal["merged", "separate", "both"]
+Clip = Literal["box", "polygon", "upright"]
 
-_SAME_FORMAT = {"tiff": "tif"}
+_SAME_FORMAT = {"tiff": "tif", "jpeg": "jpg", "hdf5": "h5"}
+
+
+NAME_FIELDS = ("stem", "kind", "fov", "map", "roi", "cell", "channel", "profile", "number")
+"""What a name template or a title may hold in braces: the stem by default, what the item is made of, and its number
+in the list, from 1."""
+
+
+def checked_template(template: str) -> str:
+    """Give a template back if its fields are known.
+
+    Raises
+    ------
+    ValueError
+        Naming the field that is not, or the brace that is not closed.
+    """
+    try:
+        fields = [(name, spec, conversion) for _, name, spec, conversion in Formatter().parse(template)]
+    except ValueError as error:
+        raise ValueError(f"template {template!r}: {error}; a brace itself is written twice") from None
+    for name, spec, conversion in fields:
+        if name is not None and (name not in NAME_FIELDS or spec or conversion):
+            raise ValueError(f"template {template!r}: unknown field {{{name}}} (there is {listing(NAME_FIELDS)})")
+    return template
 
 
 class Select(FileModel):
@@ -27,28 +53,40 @@ class Select(FileModel):
     Parameters
     ----------
     kind : str
-        ``fov``, ``fov-roi``, ``map-roi``, ``cell`` or ``map``.
+        ``fov``, ``fov-roi``, ``map-roi``, ``cell``, ``map`` or ``stack``.
     ids : tuple of str
-        FOV names, ROI names or ids, map ids; for cells ``<fov>`` (all of its cells) or ``<fov>:<label>``.
+        FOV names, ROI names or ids, map ids; for cells ``<fov>`` (all of its cells) or ``<fov>:<label>``; for
+        stacks FOV names (each one a time series), or along slices map ids (all of them one stack).
     tags : tuple of str
         ROIs that have any of these tags.
     query : str
         Cells for which a condition on the cell table holds, such as ``"area > 50"``.
     all : bool
         Everything of the kind.
-    clip : "box" or "polygon"
-        ROIs: the whole box, or transparent outside the shape.
+    clip : "box", "polygon" or "upright"
+        ROIs: the whole box, transparent outside the shape, or (rotated boxes) turned upright.
     size_px : int
         Cells: side of the square, FOV px.
+    along : "time" or "slices"
+        Stacks: the time points of a FOV, or maps one after the other in the order of `ids`, on one canvas in
+        stage coordinates.
+    roi : str
+        Stacks: name or id of an ROI to crop each frame to; along slices its box on its map, in stage µm, is taken
+        from each map.
+    name : str
+        Stacks along slices: file stem.
     """
 
-    kind: ItemKind
+    kind: SelectKind
     ids: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     query: str = ""
     all: bool = False
-    clip: Literal["box", "polygon"] = "box"
+    clip: Clip = "box"
     size_px: Annotated[int, Field(ge=1, le=16384)] = 128
+    along: Literal["time", "slices"] = "time"
+    roi: str = ""
+    name: str = "slices"
 
     @model_validator(mode="after")
     def _says_what(self) -> Select:
@@ -58,7 +96,52 @@ class Select(FileModel):
             raise ValueError("tags choose ROIs; use kind fov-roi or map-roi")
         if self.query and self.kind != "cell":
             raise ValueError("query chooses cells; use kind cell")
+        for key in ("along", "roi", "name"):
+            if key in self.model_fields_set and self.kind != "stack":
+                raise ValueError(f"{key} goes with kind stack, not {self.kind}")
         return self
+
+
+class CaptionStyle(FileModel):
+    """What is written on a strip above a picture (``[caption]``).
+
+    Parameters
+    ----------
+    title : str
+        A line of text; may hold the fields of a name template, such as ``{stem}``. None where empty.
+    legend : bool
+        The names of the visible channels, each in its colour.
+    """
+
+    title: str = ""
+    legend: bool = False
+
+    @field_validator("title")
+    @classmethod
+    def _known_fields(cls, title: str) -> str:
+        return checked_template(title)
+
+
+class ContactSheet(FileModel):
+    """Many items on one picture (``[contact_sheet]``), all at one scale.
+
+    Parameters
+    ----------
+    enabled : bool
+        Put the items on sheets instead of into files of their own.
+    columns, rows : int
+        Items on a sheet; columns 0 makes the sheet about square.
+    labels : bool
+        Write below each item what it is.
+    gap_px : int
+        Space between items, px.
+    """
+
+    enabled: bool = False
+    columns: Annotated[int, Field(ge=0, le=1000)] = 0
+    rows: Annotated[int, Field(ge=1, le=1000)] = 10
+    labels: bool = True
+    gap_px: Annotated[int, Field(ge=0, le=1000)] = 8
 
 
 class OverlayChoice(FileModel):
@@ -79,7 +162,7 @@ class ExportPlan(FileModel):
     profile : str
         Name of a saved profile; the dataset's default where empty.
     format : str
-        ``png`` or ``tif``.
+        Name of a writer, such as ``png``, ``pdf`` or ``ome-tiff``.
     output_folder : str
         Relative to the current folder; the dataset's exports folder where empty.
     downsample : int
@@ -94,18 +177,26 @@ class ExportPlan(FileModel):
         Maps: read the tiles, or coarse levels where the dataset's cache has them; the provenance says which it was.
     include_excluded : bool
         Take slices that the slice table excludes.
-    t : int
-        Time point.
-    z : int or "max" or "mean"
-        Plane or projection.
+    t : int or "all"
+        Time point; all of them only in formats that hold data. Stacks along time take all.
+    z : int or "max" or "mean" or "all"
+        Plane or projection; all planes only in formats that hold data.
     background : str
         Colour where no tile lies.
+    channel_files : "merged", "separate" or "both"
+        All channels of the profile in one file, each in one of its own, or both.
+    name_template : str
+        What a file is called, before its suffix: fields in braces are those of :data:`NAME_FIELDS`.
     select : tuple of Select
         The items, in this order.
     scale_bar : ScaleBarStyle
         The scale bar.
     overlays : OverlayChoice
         Masks, annotations, ROI shapes.
+    caption : CaptionStyle
+        Title and legend.
+    contact_sheet : ContactSheet
+        Many items on one picture.
     options : dict
         The format's own; checked against its writer.
     """
@@ -120,18 +211,27 @@ class ExportPlan(FileModel):
     on_missing: OnMissing = "raise"
     levels: Levels = "exact"
     include_excluded: bool = False
-    t: Annotated[int, Field(ge=0)] = 0
-    z: ZChoice = 0
+    t: Annotated[int, Field(ge=0)] | Literal["all"] = 0
+    z: ZChoice | Literal["all"] = 0
     background: str = "#000000"
+    channel_files: ChannelFiles = "merged"
+    name_template: Annotated[str, Field(min_length=1)] = "{stem}"
     select: Annotated[tuple[Select, ...], Field(min_length=1)]
     scale_bar: ScaleBarStyle = ScaleBarStyle()
     overlays: OverlayChoice = OverlayChoice()
+    caption: CaptionStyle = CaptionStyle()
+    contact_sheet: ContactSheet = ContactSheet()
     options: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("format")
     @classmethod
     def _one_name(cls, name: str) -> str:
         return _SAME_FORMAT.get(name.lower(), name.lower())
+
+    @field_validator("name_template")
+    @classmethod
+    def _known_fields(cls, template: str) -> str:
+        return checked_template(template)
 
     @field_validator("background")
     @classmethod
