@@ -307,6 +307,29 @@ def unit_um(unit: str) -> float | None:
         return None
 
 
+_UNITS_S = {"s": 1.0, "second": 1.0, "ms": 1e-3, "millisecond": 1e-3, "min": 60.0, "minute": 60.0, "h": 3600.0}
+_UNITS_S |= {"hour": 3600.0, "d": 86400.0, "day": 86400.0, "µs": 1e-6, "microsecond": 1e-6, "ns": 1e-9}
+
+
+def duration_s(unit: str) -> float:
+    """Give a unit of time in s as OME-TIFF and OME-Zarr spell it; NaN for what is none."""
+    return _UNITS_S.get(unit, math.nan)
+
+
+def positive(stated: object) -> float | None:
+    """Read a number above 0; ``None`` for anything else, such as what a file leaves out."""
+    try:
+        number = float(str(stated))
+    except ValueError:
+        return None
+    return number if 0 < number < math.inf else None
+
+
+def evenly(step: float | None, count: int) -> tuple[float, ...] | None:
+    """Give times that lie so many seconds apart, from 0; ``None`` where no step is known or there is but one."""
+    return None if step is None or count < 2 else tuple(number * step for number in range(count))
+
+
 @contextmanager
 def named(path: Path, kind: str) -> Iterator[None]:
     """Say by name which file cannot be read, and why.

@@ -135,6 +135,18 @@ class Fov:
         with self._named():
             return next(iter(self.planes.values())).pixel_size_um or self.fallback_pixel_size_um
 
+    @cached_property
+    def z_step_um(self) -> float | None:
+        """From plane to plane in µm, ``None`` where unknown."""
+        with self._named():
+            return next(iter(self.planes.values())).z_step_um
+
+    @cached_property
+    def times_s(self) -> tuple[float, ...] | None:
+        """Time of each time point in s (NaN where one is unknown), ``None`` where the file states none."""
+        with self._named():
+            return next(iter(self.planes.values())).times_s
+
     @property
     def size_px(self) -> tuple[int, int]:
         """``(width, height)`` in px; opens the file only if nothing else states it."""

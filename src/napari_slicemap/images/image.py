@@ -33,6 +33,10 @@ class ImageInfo:
         Pixel size in µm, if the file states it with a unit.
     chunk_shape : tuple of int
         ``(height, width)`` of the pieces that are decoded apart, px.
+    z_step_um : float or None
+        From plane to plane, µm, if the file states it.
+    times_s : tuple of float or None
+        Of each time point, s, if the file states them; NaN where it leaves one out.
     """
 
     shape: tuple[int, int, int, int, int]
@@ -41,6 +45,8 @@ class ImageInfo:
     channel_names: tuple[str, ...]
     pixel_size_um: float | None
     chunk_shape: tuple[int, int]
+    z_step_um: float | None = None
+    times_s: tuple[float, ...] | None = None
 
 
 class ImageFile(Protocol):
@@ -133,6 +139,16 @@ class ImagePlane:
     def pixel_size_um(self) -> float | None:
         """Pixel size in µm, if the file states it."""
         return self.image.info.pixel_size_um
+
+    @property
+    def z_step_um(self) -> float | None:
+        """From plane to plane, µm, if the file states it."""
+        return self.image.info.z_step_um
+
+    @property
+    def times_s(self) -> tuple[float, ...] | None:
+        """Of each time point, s, if the file states them."""
+        return self.image.info.times_s
 
     @property
     def key(self) -> Hashable:

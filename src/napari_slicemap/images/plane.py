@@ -73,6 +73,14 @@ class Plane(Protocol):
         """Pixel size in µm, if the file states it."""
 
     @property
+    def z_step_um(self) -> float | None:
+        """From plane to plane, µm, if the file states it."""
+
+    @property
+    def times_s(self) -> tuple[float, ...] | None:
+        """Of each time point, s, if the file states them; NaN where it leaves one out."""
+
+    @property
     def key(self) -> Hashable:
         """What tells this file and channel from any others, and from what they were before a change."""
 

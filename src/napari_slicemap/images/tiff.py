@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import threading
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .format_tools import Recent, copied, describe, named, plane_index, refuse_changed, square_size_um, unit_um
+from .format_tools import Recent, copied, describe, named, plane_index, refuse_changed
 from .image import ImageInfo, file_state
 from .plane import Chunks
 from .tiff_layout import Page, Stack, layout_of, page_of, plane_shape, rows_of, stored_dtype
+from .tiff_metadata import said_by
 
 if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
-
     from numpy.typing import NDArray
 
     from .cache import Allocate
@@ -121,11 +119,10 @@ class TiffImage:
         part = series if self.page is None else self._page(series, self.page)
         axes, shape = part.axes, part.shape
         chunk_shape = stack.layout.chunk_shape if stack else plane_shape(axes, shape)
-        ome = _ome_pixels(tif, self.series)
         plain = describe(axes, shape, np.dtype(series.dtype), chunk_shape)
-        stated = _imagej_names(tif, plain.shape[1]) if ome is None else _ome_names(ome)
-        size = _imagej_pixel_size_um(tif) if ome is None else _ome_pixel_size_um(ome)
-        return describe(axes, shape, plain.dtype, chunk_shape, stated, size)
+        said = said_by(tif, self.series, plain.shape)
+        known = describe(axes, shape, plain.dtype, chunk_shape, said.channel_names, said.pixel_size_um)
+        return replace(known, z_step_um=said.z_step_um, times_s=None if self.page is not None else said.times_s)
 
     def _stack(self, tif: Any, series: Any, block: int) -> tuple[Stack | None, tuple[Page | None, ...]]:
         """Find out where the pixels lie; ``None`` where only tifffile knows."""
@@ -217,45 +214,3 @@ def _refuse_cut_short(complaints: Sequence[str]) -> None:
     # tifffile gives the pages before the cut as if they were all there are, and goes on without a description (tag 270)
     if any("invalid page offset" in complaint or "TiffTag 270 " in complaint for complaint in complaints):
         raise ValueError("the file is cut short: some of its pages or its description are missing")
-
-
-def _ome_pixels(tif: Any, series: int) -> Element | None:
-    """Give the ``Pixels`` element of a series, ``None`` where the file is no OME-TIFF."""
-    if not tif.is_ome:
-        return None
-    from xml.etree import ElementTree as ET
-
-    images = ET.fromstring(tif.ome_metadata).findall("{*}Image")
-    return images[series].find("{*}Pixels") if series < len(images) else None
-
-
-def _ome_names(pixels: Element) -> list[str]:
-    return [channel.get("Name", "").strip() for channel in pixels.findall("{*}Channel")]
-
-
-def _ome_pixel_size_um(pixels: Element) -> float | None:
-    sizes = []
-    for axis in "XY":
-        unit = unit_um(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-        stated = pixels.get(f"PhysicalSize{axis}")
-        sizes.append(None if stated is None or unit is None else float(stated) * unit)
-    return square_size_um(*sizes)
-
-
-def _imagej_names(tif: Any, count: int) -> list[str]:
-    """Read the slice labels of a plain channel stack; those of a hyperstack name planes, not channels."""
-    labels = (tif.imagej_metadata or {}).get("Labels") or []
-    names = [str(label).strip() for label in ([labels] if isinstance(labels, str) else labels)]
-    return names if len(names) == len(set(names)) == count else []
-
-
-def _imagej_pixel_size_um(tif: Any) -> float | None:
-    """Give the pixel size in ImageJ's unit; plain TIFF resolution is print size and says nothing."""
-    stated = str((tif.imagej_metadata or {}).get("unit", ""))
-    # ImageJ writes µ as an escape
-    unit = unit_um(re.sub(r"\\u00[bB]5", "µ", stated))
-    tag = tif.pages[0].tags.get("XResolution")
-    if unit is None or tag is None or not all(tag.value):
-        return None
-    pixels, units = tag.value
-    return float(units / pixels * unit)

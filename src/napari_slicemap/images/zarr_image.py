@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,12 @@ from .format_tools import (
     Recent,
     Tiling,
     describe,
+    duration_s,
+    evenly,
     named,
     plain_axes,
     plane_index,
+    positive,
     refuse_changed,
     square_size_um,
     unit_um,
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from .zarr_chunks import ChunkFiles, Place
 
 _KIND = "a Zarr image"
+OWN_KEY = "napari_slicemap"
+"""The attribute under which we keep what OME-Zarr has no place for, such as unequal times."""
 _METADATA = ("zarr.json", ".zarray", ".zattrs")
 
 
@@ -190,13 +195,18 @@ _OPENED: Recent[_Opened] = Recent(2048)
 
 # --- metadata ------------------------------------------------------------------------------------------------
 def _opened(
-    array: Any, folder: Path, axes: str, names: Sequence[str] = (), pixel_size_um: float | None = None
+    array: Any,
+    folder: Path,
+    axes: str,
+    names: Sequence[str] = (),
+    pixel_size_um: float | None = None,
+    **known: Any,
 ) -> _Opened:
     dtype = np.dtype(array.dtype)
     described = describe(axes, array.shape, dtype, (0, 0), names, pixel_size_um)  # before the chunks are looked at
     y, x = axes.index("Y"), axes.index("X")
     tiling = Tiling((array.shape[y], array.shape[x]), (array.chunks[y], array.chunks[x]))
-    info = ImageInfo(**{**vars(described), "chunk_shape": tiling.chunk_shape})
+    info = replace(described, chunk_shape=tiling.chunk_shape, **known)
     return _Opened(info, array, tuple(array.chunks), tiling, chunks_of(array, folder, math.prod(tiling.segment)))
 
 
@@ -226,13 +236,26 @@ def _open_multiscale(group: Any, folder: Path) -> _Opened:
     channels = (ome.get("omero") or {}).get("channels") or ()
     names = [str(channel.get("label") or "").strip() for channel in channels]
     scale = _ome_scale((level, multiscale), len(axes))
-    sizes = [
-        None
-        if axis not in axes or scale is None or not (unit := unit_um(units[axis]))
-        else scale[axes.index(axis)] * unit
-        for axis in "XY"
+    steps = {} if scale is None else dict(zip(axes, scale, strict=True))
+    lengths = [
+        None if axis not in steps or (unit := unit_um(units[axis])) is None else steps[axis] * unit for axis in "XYZ"
     ]
-    return _opened(array, folder / level["path"], axes, names, square_size_um(*sizes))
+    times = attributes.get(OWN_KEY, {}).get("times_s") or _times_s(array, axes, steps, units)
+    return _opened(
+        array,
+        folder / level["path"],
+        axes,
+        names,
+        square_size_um(*lengths[:2]),
+        z_step_um=positive(lengths[2]),
+        times_s=None if times is None else tuple(math.nan if time is None else float(time) for time in times),
+    )
+
+
+def _times_s(array: Any, axes: str, steps: Mapping[str, float], units: Mapping[str, str]) -> tuple[float, ...] | None:
+    """Give regular times; a scale without a unit says nothing."""
+    step = positive(steps.get("T", 0) * duration_s(units.get("T", "")))
+    return evenly(step, array.shape[axes.index("T")]) if "T" in axes else None
 
 
 def _ome_axes(multiscale: Mapping[str, Any], shape: Sequence[int]) -> tuple[str, dict[str, str]]:
