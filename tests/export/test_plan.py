@@ -184,16 +184,42 @@ def test_a_plan_is_frozen():
 def plan_of_command(command, dataset):
     from napari_slicemap.cli import export as shell
     from napari_slicemap.cli.app import app
+    from napari_slicemap.cli.plan_options import build_plans
 
     words = shlex.split(command)
     assert words[:2] == ["slicemap", "export"]
     parser = typer.main.get_command(app).commands["export"]
     context = parser.make_context("export", words[2:])
     given = {name: value for name, value in context.params.items() if shell._was_given(context, name)}
-    return shell.build_plan(given, context.params["plan"], dataset)
+    [plan] = build_plans(given, context.params["plan"], dataset)
+    return plan
 
 
 COMMANDS = [
+    pytest.param(
+        {
+            "select": [{"kind": "stack", "ids": ["a", "b"], "roi": "r"}],
+            "format": "gif",
+            "options": {"fps": "5"},
+            "z": "max",
+        },
+        id="time series",
+    ),
+    pytest.param(
+        {"select": [{"kind": "stack", "along": "slices", "all": True}], "format": "ome-zarr", "t": 3},
+        id="run of slices",
+    ),
+    pytest.param(
+        {
+            "select": [{"kind": "cell", "all": True, "size_px": 64}],
+            "contact_sheet": {"enabled": True, "columns": 12},
+            "caption": {"title": "{profile}, all cells", "legend": True},
+            "background": "#ffffff",
+            "channel_files": "both",
+            "name_template": "{number}_{stem}",
+        },
+        id="contact sheet",
+    ),
     pytest.param({"select": [{"kind": "fov", "ids": ["a", "b"]}]}, id="FOVs"),
     pytest.param({"select": [{"kind": "map", "all": True}], "downsample": 4}, id="all maps"),
     pytest.param({"select": [{"kind": "cell", "ids": ["a:1"], "size_px": 64}], "format": "tif"}, id="a cell"),

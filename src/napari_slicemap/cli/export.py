@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from .plan_options import build_plans, save
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
@@ -33,9 +34,23 @@ def export(
     cells: Annotated[list[str] | None, _names("Cell crops: `FOV` (all its cells) or `FOV:LABEL`.")] = None,
     cell_query: Annotated[str, typer.Option(help="Cell crops by a condition, such as 'area > 50'.")] = "",
     cell_size: Annotated[int, typer.Option(help="Side of a cell crop, FOV px.", min=1)] = 128,
-    clip: Annotated[str, typer.Option(help="ROIs: box, or polygon (transparent outside the shape).")] = "box",
+    stacks: Annotated[list[str] | None, _names("Time series of FOVs, each one a stack.")] = None,
+    slices: Annotated[
+        list[str] | None, _names("Maps one after the other, on one canvas by stage position: one stack.")
+    ] = None,
+    stack_roi: Annotated[str, typer.Option(help="ROI (name or id) to which each frame of a stack is cut.")] = "",
+    clip: Annotated[
+        str, typer.Option(help="ROIs: box, polygon (transparent outside the shape) or upright (rotated boxes turned).")
+    ] = "box",
     profile: Annotated[str, typer.Option(help="Saved profile; the dataset's default if not given.")] = "",
-    format: Annotated[str, typer.Option(help="png or tif.")] = "png",  # noqa: A002
+    format: Annotated[  # noqa: A002
+        list[str] | None,
+        typer.Option(
+            help="png, jpg, tif, pdf, svg; ome-tiff, ome-zarr, npz, h5, tif-json; gif, mp4. Several, "
+            "separated by commas, make several runs.",
+            show_default="png",
+        ),
+    ] = None,
     output_folder: Annotated[
         Path | None, typer.Option("--output-folder", "-o", help="Where to; the dataset's exports folder if not given.")
     ] = None,
@@ -47,6 +62,28 @@ def export(
     scale_bar_um: Annotated[str | None, typer.Option(help="Length of the scale bar; chosen if not given.")] = None,
     masks: Annotated[list[str] | None, _names("Masks to draw, in the profile's style.")] = None,
     annotations: Annotated[list[str] | None, _names("Annotations to draw.")] = None,
+    channel_files: Annotated[
+        str, typer.Option(help="Channels: merged into one file, separate (a file for each), or both.")
+    ] = "merged",
+    contact_sheet: Annotated[
+        bool, typer.Option("--contact-sheet", help="Put all items on one picture (or several), at one scale.")
+    ] = False,
+    columns: Annotated[int, typer.Option(help="Of a contact sheet; 0 chooses.", min=0)] = 0,
+    title: Annotated[str, typer.Option(help="Written above each picture, such as '{fov}, {profile}'.")] = "",
+    legend: Annotated[bool, typer.Option("--legend", help="Name the channels above each picture.")] = False,
+    name_template: Annotated[
+        str,
+        typer.Option(
+            "--name",
+            help="File names, such as '{number}_{stem}'; fields: stem, kind, fov, map, roi, cell, "
+            "channel, profile, number.",
+        ),
+    ] = "{stem}",
+    t: Annotated[str, typer.Option("--time", "-t", help="Time point from 0, or all (formats that hold data).")] = "0",
+    z: Annotated[
+        str, typer.Option("--plane", "-z", help="z plane from 0, max, mean, or all (formats that hold data).")
+    ] = "0",
+    background: Annotated[str, typer.Option(help="Colour where no tile lies.")] = "#000000",
     show_rois: Annotated[bool, typer.Option("--show-rois", help="Draw the shapes of the ROIs.")] = False,
     overwrite: Annotated[str, typer.Option(help="Files that are there: refuse, overwrite or rename.")] = "refuse",
     on_missing: Annotated[
@@ -81,154 +118,19 @@ def export(
 
     given = {name: value for name, value in ctx.params.items() if _was_given(ctx, name)}
     opened = open_dataset(dataset)
-    made = build_plan(given, plan, opened)
+    plans = build_plans(given, plan, opened)
     if save_plan is not None:
-        made.write(save_plan)
-    if dry_run:
-        _dry_run(made, opened, json)
-    else:
-        _run(made, opened, json)
+        save(plans, save_plan)
+    for made in plans:
+        if dry_run:
+            _dry_run(made, opened, json)
+        else:
+            _run(made, opened, json)
 
 
 def _was_given(ctx: typer.Context, name: str) -> bool:
     source = ctx.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
-
-
-# --- options to plan ------------------------------------------------------------------------------------------
-def build_plan(given: dict[str, Any], file: Path | None, dataset: Dataset) -> ExportPlan:
-    """Make a plan of the options given on the command line, over a plan file if there is one.
-
-    Parameters
-    ----------
-    given : dict
-        Option name → value, only those given.
-    file : Path or None
-        A plan file.
-    dataset : Dataset
-        To tell ROIs on FOVs from ROIs on maps.
-
-    Returns
-    -------
-    ExportPlan
-
-    Raises
-    ------
-    PlanError
-        If the options do not make a plan.
-    """
-    import pydantic
-
-    from ..errors import PlanError
-    from ..export.plan import ExportPlan
-    from ..files import explain
-
-    data: dict[str, Any] = {} if file is None else ExportPlan.read(file).model_dump(exclude_defaults=True)
-    if {"downsample", "target_pixel_size"} & set(given):  # either one takes the place of both in the plan file
-        data = {name: value for name, value in data.items() if name not in ("downsample", "target_pixel_size_um")}
-    for name in ("profile", "format", "downsample", "overwrite", "on_missing", "levels", "include_excluded"):
-        if name in given:
-            data[name] = given[name]
-    if "target_pixel_size" in given:
-        data["target_pixel_size_um"] = given["target_pixel_size"]
-    if "output_folder" in given:
-        data["output_folder"] = str(given["output_folder"])
-    _refuse_idle(given)
-    selects = _selects(given, dataset)
-    if selects:
-        data["select"] = selects
-    if not data.get("select"):
-        raise PlanError(["nothing was chosen; use --fovs, --rois, --maps or --cells (each takes `all`), or --plan"])
-    data["scale_bar"] = {**_plain(data.get("scale_bar")), **_scale_bar(given)}
-    data["overlays"] = {**_plain(data.get("overlays")), **_overlays(given)}
-    data["options"] = {**data.get("options", {}), **_format_options(given.get("option"))}
-    try:
-        return ExportPlan.model_validate(data)
-    except pydantic.ValidationError as error:
-        raise PlanError([explain(error, ExportPlan)]) from None
-
-
-def _refuse_idle(given: dict[str, Any]) -> None:
-    """Refuse options that would change nothing, because what they go with was not given."""
-    from ..errors import PlanError
-
-    pairs = {"clip": {"rois", "tags"}, "cell_size": {"cells", "cell_query"}}
-    if idle := [name for name, wanted in pairs.items() if name in given and not wanted & set(given)]:
-        said = {"clip": "--clip goes with --rois or --tags", "cell_size": "--cell-size with --cells or --cell-query"}
-        raise PlanError([f"{said[name]}; a plan file says it for each choice" for name in idle])
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    return dict(value) if value else {}
-
-
-def _scale_bar(given: dict[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {"enabled": given["scale_bar"]} if "scale_bar" in given else {}
-    return made | ({"enabled": True, "length_um": given["scale_bar_um"]} if "scale_bar_um" in given else {})
-
-
-def _overlays(given: dict[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {name: split(given[name]) for name in ("masks", "annotations") if name in given}
-    return made | ({"rois": given["show_rois"]} if "show_rois" in given else {})
-
-
-def _format_options(pairs: Sequence[str] | None) -> dict[str, Any]:
-    from ..errors import PlanError
-
-    made = {}
-    for pair in pairs or ():
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise PlanError([f"--option {pair}: expected name=value, such as compression=lzw"])
-        made[name] = value
-    return made
-
-
-def split(values: Sequence[str]) -> list[str]:
-    """Split names given with commas or by repeating an option."""
-    from ..export.shell import split as split_text
-
-    return [name for value in values for name in split_text(value)]
-
-
-def _selects(given: dict[str, Any], dataset: Dataset) -> list[dict[str, Any]]:
-    selects: list[dict[str, Any]] = []
-    for option, kind in (("fovs", "fov"), ("maps", "map")):
-        if option in given:
-            selects.append({"kind": kind, **_ids(given[option])})
-    selects += _roi_selects(given, dataset)
-    if "cells" in given or "cell_query" in given:
-        ids = _ids(given.get("cells", []))
-        size = {"size_px": given["cell_size"]} if "cell_size" in given else {}
-        selects.append({"kind": "cell", **ids, "query": given.get("cell_query", ""), **size})
-    return selects
-
-
-def _ids(values: Sequence[str]) -> dict[str, Any]:
-    names = split(values)
-    return {"all": True} if names == ["all"] else {"ids": names}
-
-
-def _roi_selects(given: dict[str, Any], dataset: Dataset) -> list[dict[str, Any]]:
-    """Sort ROIs into those on FOVs and those on maps: people ask for ROIs, a plan keeps the two apart."""
-    from ..errors import PlanError
-
-    if not {"rois", "tags"} & set(given):
-        return []
-    names, tags = split(given.get("rois", [])), split(given.get("tags", []))
-    every = names == ["all"]
-    chosen = [roi for roi in dataset.rois if every or set(tags) & set(roi.tags)]
-    chosen += [] if every else [roi for name in names for roi in dataset.rois.find(name)]
-    if homeless := [roi.label for roi in chosen if not roi.on]:
-        raise PlanError([f"ROI {name} names neither a FOV nor a map; it cannot be exported" for name in homeless])
-    if not chosen:
-        raise PlanError([f"no ROI fits the choice; the dataset has {len(dataset.rois)} ROIs"])
-    clip = {"clip": given["clip"]} if "clip" in given else {}
-    return [
-        {"kind": f"{on}-roi", "ids": list(dict.fromkeys(roi.roi_id for roi in chosen if roi.on == on)), **clip}
-        for on in ("fov", "map")
-        if any(roi.on == on for roi in chosen)
-    ]
 
 
 # --- running and saying how it went ---------------------------------------------------------------------------

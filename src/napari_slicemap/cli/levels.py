@@ -34,7 +34,7 @@ def levels(
 
     from ..dataset import open_dataset
     from ..render.build_levels import build_levels
-    from .export import split
+    from .plan_options import split
 
     opened = open_dataset(dataset)
     for map_id in split(maps) if maps else opened.maps:

@@ -97,7 +97,7 @@ class Select(FileModel):
         if self.query and self.kind != "cell":
             raise ValueError("query chooses cells; use kind cell")
         for key in ("along", "roi", "name"):
-            if key in self.model_fields_set and self.kind != "stack":
+            if self.kind != "stack" and getattr(self, key) != type(self).model_fields[key].default:
                 raise ValueError(f"{key} goes with kind stack, not {self.kind}")
         return self
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from ..errors import PlanError, listing
 from ..render.scale_bar import ScaleBarStyle
-from .plan import ExportPlan, Select
+from .plan import ContactSheet, ExportPlan, Select
 
 _CHOICE = {"fov": "--fovs", "map": "--maps", "cell": "--cells", "fov-roi": "--rois", "map-roi": "--rois"}
+_STACKS = {"time": "--stacks", "slices": "--slices"}
 
 
 def shell_command(plan: ExportPlan, dataset_path: Path) -> str:
@@ -41,7 +42,8 @@ def shell_command(plan: ExportPlan, dataset_path: Path) -> str:
     for select in plan.select:
         names = ["all"] if select.all else list(select.ids)
         if names:
-            chosen.setdefault(_CHOICE[select.kind], []).extend(names)
+            option = _STACKS[select.along] if select.kind == "stack" else _CHOICE[select.kind]
+            chosen.setdefault(option, []).extend(names)
         if select.tags:
             chosen.setdefault("--tags", []).extend(select.tags)
         words += _select_options(select)
@@ -54,12 +56,16 @@ def shell_command(plan: ExportPlan, dataset_path: Path) -> str:
 def _refuse_unsayable(plan: ExportPlan) -> None:
     """Refuse a plan of which a command would leave something out: it would not give the same bytes."""
     style = ScaleBarStyle(enabled=plan.scale_bar.enabled, length_um=plan.scale_bar.length_um)
+    stacks = [s for s in plan.select if s.kind == "stack"]
+    runs = [s for s in stacks if s.along == "slices"]
     unsayable = {
-        "t": plan.t != 0,
-        "z": plan.z != 0,
-        "background": plan.background != ExportPlan.model_fields["background"].default,
         "scale_bar": plan.scale_bar.enabled and plan.scale_bar != style,
         "clip (it differs between choices)": len({s.clip for s in plan.select if s.kind.endswith("roi")}) > 1,
+        "roi (it differs between stacks)": len({s.roi for s in stacks}) > 1,
+        "more than one stack along slices": len(runs) > 1,
+        "the name of a stack": any(s.name != Select.model_fields["name"].default for s in runs),
+        "contact_sheet": plan.contact_sheet.enabled
+        and plan.contact_sheet != ContactSheet(enabled=True, columns=plan.contact_sheet.columns),
         "size_px (it differs between choices)": len({s.size_px for s in plan.select if s.kind == "cell"}) > 1,
     }
     if said := [name for name, there in unsayable.items() if there]:
@@ -83,6 +89,7 @@ def _select_options(select: Select) -> list[str]:
     words = ["--cell-query", select.query] if select.query else []
     if select.kind == "cell":
         words += ["--cell-size", str(select.size_px)]
+    words += ["--stack-roi", select.roi] if select.roi else []
     return words + (["--clip", select.clip] if select.clip != "box" else [])
 
 
@@ -105,6 +112,18 @@ def _plan_options(plan: ExportPlan) -> list[str]:
     words += ["--on-missing", plan.on_missing] if plan.on_missing != "raise" else []
     words += ["--levels", plan.levels] if plan.levels != "exact" else []
     words += ["--include-excluded"] if plan.include_excluded else []
+    for option, value, default in (
+        ("--time", str(plan.t), "0"),
+        ("--plane", str(plan.z), "0"),
+        ("--background", plan.background, "#000000"),
+        ("--channel-files", plan.channel_files, "merged"),
+        ("--name", plan.name_template, "{stem}"),
+        ("--title", plan.caption.title, ""),
+    ):
+        words += [option, value] if value != default else []
+    words += ["--legend"] if plan.caption.legend else []
+    if plan.contact_sheet.enabled:
+        words += ["--contact-sheet", *(["--columns", str(n)] if (n := plan.contact_sheet.columns) else [])]
     for name, value in plan.options.items():
         words += ["--option", f"{name}={value}"]
     return words

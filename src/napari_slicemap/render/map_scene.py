@@ -85,7 +85,7 @@ class MapScene:
         """Put a window's pixels together from its tiles."""
         layout = lay_out(self.placement, window, self.overlap)
         tiles = dict.fromkeys([*layout.painted, *(index for _, some in layout.contested for index in some)])
-        stack = scratch((len(channels), *window.shape), self._dtype(channels, tiles))
+        stack = scratch((len(channels), *window.shape), self.dtype(channels, tiles))
         failed = set[int]()
         # a mask of what is there all over would cost as much as reading it
         covered = None if layout.full else np.zeros(window.shape, bool)
@@ -134,7 +134,8 @@ class MapScene:
         alike = len(dtypes) <= 1 and (self.overlap != "blend" or all(np.can_cast(one, np.float32) for one in dtypes))
         return Pieces(made, frozenset(failed)) if alike else None
 
-    def _dtype(self, channels: Sequence[str], tiles: Sequence[int] | dict[int, None]) -> np.dtype[Any]:
+    def dtype(self, channels: Sequence[str], tiles: Sequence[int] | dict[int, None]) -> np.dtype[Any]:
+        """Give the dtype that holds the pixels of some tiles."""
         if not channels:  # all are invisible
             return np.dtype(np.uint8)
         if self.overlap == "blend":

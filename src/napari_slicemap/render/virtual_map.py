@@ -294,8 +294,9 @@ class VirtualMap:
         t: int = 0,
         z: ZChoice = 0,
         levels: Levels = "exact",
+        missing: dict[str, str] | None = None,
     ) -> NDArray[Any]:
-        """Read channels of cells of any grid, uncomposited, as a viewer wants them.
+        """Read channels of cells of any grid, uncomposited, as a viewer or a data file wants them.
 
         Parameters
         ----------
@@ -307,6 +308,8 @@ class VirtualMap:
             Step and origin in map px.
         overlap, on_missing, t, z, levels
             As for :meth:`picture`; a tile marked as missing reads as 0.
+        missing : dict of str to str, optional
+            Where the FOVs that could not be read, and why, are put.
 
         Returns
         -------
@@ -314,7 +317,19 @@ class VirtualMap:
             Source dtype at step 1, float32 above; 0 where no tile lies.
         """
         scene = self._scene(grid, cells, channels, overlap, on_missing, t, z, levels)
-        return stack_cells(scene, channels, cells, grid)
+        stack = stack_cells(scene, channels, cells, grid)
+        if missing is not None:
+            missing |= scene.reasons()
+        return stack
+
+    def pixel_dtype(
+        self, channels: Sequence[str], cells: Window, grid: Grid, *, overlap: Overlap = "last", z: ZChoice = 0
+    ) -> np.dtype[Any]:
+        """Give the dtype that holds what :meth:`read_stack` gives, for any part of some cells."""
+        if grid.step > 1:
+            return np.dtype(np.float32)
+        scene = self._scene(grid, cells, channels, overlap, "mark", 0, z)
+        return scene.dtype(channels, self.placement.visible(grid.pixels(cells)))
 
     def read_labels(
         self, name: str, cells: Window, grid: Grid, *, on_missing: OnMissing = "raise"
