@@ -9,13 +9,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import exporting
 import processes
 import rendering
 from harness import THREADS, Row, write
 from rich.console import Console
 from rich.table import Table
 
-ROWS = rendering.ROWS | processes.ROWS
+ROWS = rendering.ROWS | exporting.ROWS | processes.ROWS
 
 
 def main() -> int:

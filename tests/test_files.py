@@ -76,6 +76,131 @@ def test_sha256(tmp_path: Path) -> None:
     assert files.sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
+# --- atomic folders ------------------------------------------------------------------------------------------
+def tree(folder: Path) -> dict[str, str]:
+    """Every file in a folder, by its path in it."""
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def fill(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"{name} of {folder.name.partition('-')[0]}")
+
+
+@pytest.mark.parametrize("old", [(), ("a", "deep/b"), ("c",)], ids=["no old one", "other files", "one file"])
+def test_a_folder_takes_its_name_when_it_is_whole(tmp_path: Path, old: tuple[str, ...]) -> None:
+    target = tmp_path / "a.zarr"
+    if old:
+        fill(target, *old)
+    with files.atomic_folder(target) as temporary:
+        assert list(temporary.iterdir()) == []
+        assert (temporary.parent, temporary.suffix) == (tmp_path, ".zarr")
+        assert temporary.name.startswith(".slicemap-")
+        fill(temporary, "c", "deep/er/d")
+        assert tree(target) == ({name: f"{name} of a.zarr" for name in old} if old else {})
+    assert tree(target) == {"c": "c of .slicemap", "deep/er/d": "deep/er/d of .slicemap"}
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("old", [True, False], ids=["an old one", "none"])
+@pytest.mark.parametrize(
+    "fails", ["in the middle", "when it is synced", "when it takes the name"], ids=lambda text: str(text)
+)
+def test_a_folder_that_fails_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str, old: bool
+) -> None:
+    target = tmp_path / "a.zarr"
+    if old:
+        fill(target, "a", "deep/b")
+    before = tree(target)
+
+    def refuse(*_: object) -> None:
+        raise OSError("no space left")
+
+    def write() -> None:
+        with files.atomic_folder(target) as temporary:
+            fill(temporary, "c", "deep/er/d")
+            if fails == "in the middle":
+                refuse()
+            if fails == "when it is synced":
+                monkeypatch.setattr(os, "fsync", refuse)
+            else:
+                rename = Path.rename
+
+                def renamed(path: Path, to: Path) -> Path:
+                    return refuse() if path == temporary else rename(path, to)  # type: ignore[func-returns-value]
+
+                monkeypatch.setattr(Path, "rename", renamed)
+
+    with pytest.raises(OSError, match="no space left"):
+        write()
+    assert tree(target) == before
+    assert list(tmp_path.iterdir()) == ([target] if old else [])
+
+
+def test_every_file_and_folder_is_synced_before_the_name_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: dict[int, bool] = {}
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.__setitem__(os.fstat(handle).st_ino, target.exists()))
+    target = tmp_path / "a.zarr"
+    with files.atomic_folder(target) as temporary:
+        fill(temporary, "c", "deep/er/d")
+    inner = [target, *target.rglob("*")]
+    assert len(inner) == 5
+    if os.name != "posix":  # folders cannot be synced there
+        inner = [path for path in inner if path.is_file()]
+    assert all(synced[path.stat().st_ino] is False for path in inner)
+
+
+@pytest.mark.parametrize(
+    ("there", "kept"),
+    [
+        pytest.param((".a.zarr.replaced",), "old", id="killed before the new one took the name"),
+        pytest.param((".a.zarr.replaced", "a.zarr"), "new", id="killed before the old one was removed"),
+    ],
+)
+def test_what_a_killed_run_left_is_settled_by_the_next(tmp_path: Path, there: tuple[str, ...], kept: str) -> None:
+    for name in there:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_text("new" if name == "a.zarr" else "old")
+
+    def fail() -> None:
+        with files.atomic_folder(tmp_path / "a.zarr"):
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fail()
+    assert tree(tmp_path) == {"a.zarr/a": kept}
+
+
+def test_a_folder_takes_no_files_place(tmp_path: Path) -> None:
+    (tmp_path / "a.zarr").write_text("a file")
+
+    def write() -> None:
+        with files.atomic_folder(tmp_path / "a.zarr"):
+            raise AssertionError("not reached")
+
+    with pytest.raises(NotADirectoryError, match=r"a\.zarr is a file; a folder cannot take its place"):
+        write()
+    assert tree(tmp_path) == {"a.zarr": "a file"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes and links are POSIX's")
+def test_modes_and_links_of_folders(tmp_path: Path) -> None:
+    target, elsewhere = tmp_path / "a.zarr", tmp_path / "elsewhere"
+    fill(elsewhere, "a")
+    target.symlink_to(elsewhere)
+    elsewhere.chmod(0o700)
+    with files.atomic_folder(target) as temporary:
+        fill(temporary, "c")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o700
+    assert tree(target) == {"c": "c of .slicemap"}
+    assert not target.is_symlink()
+    assert tree(elsewhere) == {"a": "a of elsewhere"}  # only the link was replaced
+
+
 # --- JSON and TOML -------------------------------------------------------------------------------------------
 @value_object
 class _Point:

@@ -14,6 +14,7 @@ import json
 import math
 import os
 import re
+import shutil
 import tomllib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -120,6 +121,78 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         temporary.unlink(missing_ok=True)
     _fsync_folder(target.parent)
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give an empty folder beside `path` to fill; it takes the name of `path` only when all went well.
+
+    A folder cannot be put in the place of another in one step: the old one is first moved aside, to
+    ``.<name>.replaced``, and removed last. Where a run was killed in between, it is moved back by the next.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder to make or replace. The folder that it lies in must exist.
+
+    Yields
+    ------
+    Path
+        An empty folder in the same folder, with the same suffix. On an error it is deleted and `path` is as before.
+
+    Raises
+    ------
+    NotADirectoryError
+        If `path` is there, and no folder.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".slicemap-{uuid.uuid4().hex}{target.suffix}")
+    aside = target.with_name(f".{target.name}.replaced")
+    _settle(target, aside)
+    temporary.mkdir()
+    try:
+        yield temporary
+        _fsync_tree(temporary)
+        if target.exists():
+            temporary.chmod(target.stat().st_mode & 0o777)
+        _take_place(temporary, target, aside)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    _fsync_folder(target.parent)
+    _settle(target, aside)
+
+
+def _settle(target: Path, aside: Path) -> None:
+    """Bring back the folder that was moved aside, if no other has taken its place; otherwise remove it."""
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(f"{target} is a file; a folder cannot take its place")
+    if not aside.exists():
+        return
+    if not target.exists():
+        aside.rename(target)
+    elif aside.is_symlink():
+        aside.unlink()
+    else:
+        shutil.rmtree(aside)
+
+
+def _take_place(temporary: Path, target: Path, aside: Path) -> None:
+    if target.exists():
+        target.rename(aside)
+    try:
+        temporary.rename(target)
+    except OSError:
+        _settle(target, aside)
+        raise
+
+
+def _fsync_tree(folder: Path) -> None:
+    """Make all that is in a folder durable."""
+    for found, _, names in os.walk(folder):
+        for name in names:
+            with (Path(found) / name).open("rb+") as stream:
+                os.fsync(stream.fileno())
+        _fsync_folder(Path(found))
 
 
 def _fsync_folder(folder: Path) -> None:

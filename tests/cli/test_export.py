@@ -188,6 +188,7 @@ def test_a_dry_run_as_json(shell, data, tmp_path):
         "item_id": "map:map_7",
         "output": str(tmp_path / "out" / "map_7.png"),
         "bytes_at_most": 4 * 38 * 16,
+        "skipped": False,
     }
     assert "slice 09 is excluded" in told["left_out"][0]
     assert not (tmp_path / "out").exists()

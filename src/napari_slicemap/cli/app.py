@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import PlanError, SlicemapError
-from . import export, info, init, levels, sample, view
+from . import export, info, init, levels, process, sample, view
 
 app = typer.Typer(
     name="slicemap",
@@ -45,6 +45,7 @@ def _options(
 app.command("info")(info.info)
 app.command("init")(init.init)
 app.command("export")(export.export)
+app.command("process", cls=process.ProcessCommand)(process.process)
 app.command("levels")(levels.levels)
 app.command("view")(view.view)
 app.command("sample")(sample.sample)

@@ -12,6 +12,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_EQUAL = 1e-9
+"""Relative difference up to which steps of time count as equal: floats of equal steps differ in their last digits."""
 _BAND_BYTES = 2**26
 """Of one channel: what is held of an image while it is written."""
 
@@ -32,7 +34,8 @@ class ImageSource:
         Names, one for each channel, in order.
     read : callable
         ``read(t, c, z, top, bottom)`` gives the rows from `top` up to, not including, `bottom` of one plane:
-        `dtype` ``(bottom - top, X)``. Rows come out the same however they are cut.
+        `dtype` ``(bottom - top, X)``. Rows come out the same however they are cut, and stay as they are: they may
+        be written by other threads while the next ones are read.
     pixel_size_um : float or None
         Of a px in x and y, µm.
     z_step_um : float or None
@@ -76,6 +79,18 @@ class ImageSource:
     def nbytes(self) -> int:
         """Size of all pixels, bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def time_increment_s(self) -> float | None:
+        """From time to time, s; ``None`` unless there are two or more, all known, at equal steps above 0."""
+        times = self.times_s
+        if times is None or len(times) < 2 or not all(map(math.isfinite, times)):
+            return None
+        step = (times[-1] - times[0]) / (len(times) - 1)
+        # what rounding the times themselves may change
+        slack = _EQUAL * abs(step) + 4 * float(np.spacing(max(map(abs, times))))
+        equal = np.abs(np.diff(times) - step).max() <= slack
+        return float(step) if step > 0 and equal else None
 
     def band_rows(self, multiple: int = 1) -> int:
         """Give how many rows of a plane make a band of moderate size: a multiple of so many."""
