@@ -1,18 +1,22 @@
 """``render_item``: a figure whose picture is painted as it is written."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+from scipy.ndimage import binary_dilation
 from shapely.geometry import Point, Polygon
 
-from napari_slicemap import Region, compute_scale_bar
-from napari_slicemap.errors import RegionError
+from napari_slicemap import compute_scale_bar, render_fov_to_array
+from napari_slicemap.errors import PlanError, RegionError, UnknownNameError
 from napari_slicemap.export.figure import Figure, _clipped, render_item
-from napari_slicemap.export.items import ExportItem, resolve
+from napari_slicemap.export.resolve import resolve
 from napari_slicemap.export.writers import find_writer
+from napari_slicemap.render.drawings import Shape
 from napari_slicemap.render.picture import Picture
 from napari_slicemap.render.scale_bar import ScaleBarStyle, draw_scale_bar
 
@@ -92,6 +96,69 @@ def test_the_scale_bar_is_that_of_the_whole_picture(dataset, plan):
     assert [note for note in barred.warnings if "scale bar" in note] == ([warning] if warning else [])
 
 
+# --- what is drawn apart from the pixels --------------------------------------------------------------------
+@pytest.mark.parametrize("select", SELECTS)
+def test_the_plain_picture_is_the_one_without_drawings(dataset, plan, select):
+    masks = {"masks": ["cell"]}
+    bare = figure_of(plan(select, overlays=masks), dataset)
+    drawn = figure_of(plan(select, overlays={**masks, "rois": True}, scale_bar={"enabled": True}), dataset)
+    assert (bare.plain, bare.drawings) == (None, ())
+    assert bare.ground is bare.picture
+    assert drawn.drawings
+    assert drawn.plain.shape == drawn.picture.shape
+    np.testing.assert_array_equal(drawn.ground.array(), bare.picture.array())
+    assert drawn.name == bare.name != ""
+    height, width, _ = drawn.picture.shape
+    for one in drawn.drawings:
+        if isinstance(one, Shape):
+            (left, top), (right, bottom) = np.min(one.points, axis=0), np.max(one.points, axis=0)
+            assert -1e-9 <= left <= right <= width + 1e-9
+            assert -1e-9 <= top <= bottom <= height + 1e-9
+
+
+def test_a_shape_lies_where_its_pixels_are(dataset, plan):
+    figure = figure_of(plan({"kind": "map", "ids": ["7"]}, overlays={"rois": True}), dataset)
+    drawn = (figure.picture.array() != figure.plain.array()).any(axis=-1)
+    canvas = Image.new("1", drawn.shape[::-1])
+    for shape in figure.drawings:
+        points = [(int(x), int(y)) for x, y in shape.points]
+        ImageDraw.Draw(canvas).line(points + points[:1] * shape.closed, fill=1)
+    lines = np.asarray(canvas)
+    assert lines.any()
+    # the same lines but for rounding: none of either is further than one px from the other
+    assert (binary_dilation(lines, np.ones((3, 3))) | ~drawn).mean() > 0.995
+    assert (binary_dilation(drawn, np.ones((3, 3))) | ~lines).mean() > 0.995
+
+
+def test_a_file_of_one_channel_shows_it_alone_though_it_is_invisible(dataset, plan):
+    shown = plan({"kind": "fov", "ids": ["a"]})
+    (item,) = resolve(shown, dataset).items
+    profile = dataset.profiles["tissue"]
+    for name, settings in profile.channels.items():
+        hidden = profile.model_copy(update={"channels": {**profile.channels, name: replace(settings, visible=False)}})
+        one = render_item(item.model_copy(update={"channels": (name,)}), shown, hidden, dataset)
+        expected = render_fov_to_array(dataset.fovs["a"], {name: replace(settings, visible=True)})
+        np.testing.assert_array_equal(one.picture.array(), expected)
+    with pytest.raises(UnknownNameError, match="profile tissue: unknown channel 'nope'"):
+        render_item(item.model_copy(update={"channels": ("nope",)}), shown, profile, dataset)
+
+
+@pytest.mark.parametrize("when", [{"t": "all"}, {"z": "all"}])
+def test_one_picture_shows_one_time_and_one_plane(dataset, plan, when):
+    for select in ({"kind": "fov", "ids": ["a"]}, {"kind": "map", "ids": ["7"]}):
+        (item,) = resolve(plan(select), dataset).items
+        with pytest.raises(PlanError, match="one time point and one plane"):
+            render_item(item, plan(select, **when), dataset.profiles["tissue"], dataset)
+
+
+def test_where_a_format_has_no_transparency_it_is_said(dataset, plan):
+    select = {"kind": "map-roi", "ids": ["tri"], "clip": "polygon"}
+    notes = {form: figure_of(plan(select, format=form), dataset).notes for form in ("jpg", "png")}
+    assert [note for note in notes["jpg"] if note not in notes["png"]] == [
+        "jpg has no transparency; #000000 lies outside"
+    ]
+
+
 # --- the clip -------------------------------------------------------------------------------------------------
 @st.composite
 def stars(draw):
@@ -106,13 +173,9 @@ def stars(draw):
 
 def clipped(points, downsample=1, half=32):
     """Alpha of a picture of the square around (0, 0) that is clipped to a polygon."""
-    region = Region(-half, half, -half, half)
     side = 2 * half // downsample
-    item = ExportItem(
-        item_id="map-roi:x", kind="map-roi", stem="x", map_id="m", region=region, shape=points, downsample=downsample
-    )
     rows = np.full((side, side, 3), 7, np.uint8)
-    return _clipped(Picture.of(rows), item, None)
+    return _clipped(Picture.of(rows), tuple(((x + half) / downsample, (y + half) / downsample) for x, y in points))
 
 
 @given(points=stars(), downsample=st.sampled_from([1, 4]), cuts=st.lists(st.integers(1, 60), max_size=4))

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pickle
+import shutil
 import stat
 from types import SimpleNamespace
 
@@ -22,7 +23,8 @@ from napari_slicemap import (
     run_export,
 )
 from napari_slicemap.errors import PlanError
-from napari_slicemap.export.run import RESULT_COLUMNS, prepare
+from napari_slicemap.export.results import RESULT_COLUMNS
+from napari_slicemap.export.run import prepare
 from napari_slicemap.render.scale_bar import ScaleBarStyle, draw_scale_bar
 from scenes import LINE, MAP_HEIGHT, MAP_WIDTH, write_dataset, write_rois
 
@@ -52,7 +54,9 @@ def pixels(path):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    """What lies in a folder, but for what exports keep there for themselves."""
+    kept = {".slicemap-done", ".slicemap-lock"}
+    return sorted(path.name for path in folder.iterdir() if path.name not in kept) if folder.exists() else []
 
 
 def results(folder):
@@ -198,8 +202,7 @@ def test_cell_crops_have_one_size_wherever_they_lie(dataset, plan, out):
         report = done(run_export(plan({"kind": "cell", "all": True, "size_px": 33}, downsample=step), dataset))
         shapes = {pixels(result.output_path).shape for result in report.results}
         assert shapes == {(-(-33 // step), -(-33 // step), 3)}
-        for path in out.iterdir():
-            path.unlink()
+        shutil.rmtree(out)
 
 
 def test_a_crop_at_the_edge_says_that_it_was_padded(dataset, plan):
@@ -492,7 +495,7 @@ def test_rename_does_not_take_the_name_of_another_item(own, plan, out):
 
 # --- checks ---------------------------------------------------------------------------------------------------
 FAULTS = [
-    pytest.param({"format": "bmp"}, r"unknown format 'bmp' \(there is png, tif", id="format"),
+    pytest.param({"format": "bmp"}, r"unknown format 'bmp' \(there is png, jpg", id="format"),
     pytest.param({"profile": "nope"}, r"unknown profile 'nope' \(there is tissue, plain, absent\)", id="profile"),
     pytest.param({"profile": "absent"}, r"profile absent: unknown channel 'CD4' \(there is CD3, DAPI\)", id="channel"),
     pytest.param({"overlays": {"masks": ["nucleus"]}}, r"unknown mask 'nucleus' \(there is cell\)", id="mask"),
@@ -582,9 +585,27 @@ def test_a_folder_that_cannot_be_written_to(dataset, plan, tmp_path):
         run_export(plan(FOVS), dataset)
 
 
-def test_another_runner_is_refused(dataset, plan):
-    with pytest.raises(PlanError, match=r"unknown runner 'threads' \(there is serial\)"):
-        run_export(plan(FOVS), dataset, runner="threads")
+RUNNERS = [
+    pytest.param({"runner": "x"}, r"unknown runner 'x' \(there is serial, threads, dask\)", id="name"),
+    pytest.param({"workers": 2}, "runner serial does one item at a time", id="workers of none"),
+    pytest.param({"runner": "threads", "workers": 0}, "workers is 0, expected at least 1", id="no workers"),
+    pytest.param({"runner": "threads", "scheduler": "tcp://x:1"}, "runner threads uses no scheduler", id="scheduler"),
+    pytest.param({"runner": "dask", "scheduler": "tcp://x:1", "workers": 2}, "not both", id="both"),
+]
+
+
+@pytest.mark.parametrize(("how", "message"), RUNNERS)
+def test_a_runner_that_cannot_be_is_told_with_the_other_faults(dataset, plan, out, how, message):
+    with pytest.raises(PlanError, match=message) as caught:
+        run_export(plan(FOVS, overlays={"masks": ["nucleus"]}), dataset, **how)
+    assert "unknown mask 'nucleus'" in str(caught.value)
+    assert not out.exists()
+
+
+def test_dask_that_is_not_installed_is_told(dataset, plan, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(PlanError, match=r'pip install "napari-slicemap\[cluster\]"'):
+        run_export(plan(FOVS), dataset, runner="dask")
 
 
 def test_a_home_folder_that_nobody_has_is_a_name(dataset, plan, tmp_path, monkeypatch):

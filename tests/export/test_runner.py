@@ -1,14 +1,22 @@
 """The job runner: whole files or none, a result each."""
 
+import hashlib
 import os
 import pickle
+import stat
+import threading
+import time
 from functools import partial
 
 import pytest
 
 from napari_slicemap import JobItem, JobRunner
 from napari_slicemap.errors import TileReadError
-from napari_slicemap.export.runner import run_item
+from napari_slicemap.export.cancelling import check
+from napari_slicemap.export.drafts import digest_of
+from napari_slicemap.export.runner import in_series, run_group, run_item
+from napari_slicemap.export.thread_runner import Threads
+from napari_slicemap.render.threads import processors
 
 
 def write(text, path):
@@ -52,7 +60,9 @@ ERRORS = [
     pytest.param(TileReadError("FOV a: gone"), "FOV a: gone", id="one of ours says it itself"),
     pytest.param(ValueError("two\nlines"), "ValueError: two lines", id="another is named, on one line"),
     pytest.param(MemoryError(), "MemoryError: ", id="without a message"),
-    pytest.param(OSError(28, "No space left on device"), "OSError: [Errno 28] No space left on device", id="full disk"),
+    pytest.param(
+        OSError(28, "No space left on device"), "{file} cannot be written: No space left on device", id="disk"
+    ),
 ]
 
 
@@ -61,7 +71,7 @@ def test_a_failure_leaves_the_old_file_whole_and_stops_nobody(tmp_path, error, m
     (tmp_path / "a.txt").write_text("old")
     results = JobRunner([item(tmp_path, "a", partial(fail, error)), item(tmp_path, "b")]).run()
     assert [r.ok for r in results] == [False, True]
-    assert results[0].error == message
+    assert results[0].error == message.format(file=tmp_path / "a.txt")
     assert type(error).__name__ in results[0].traceback
     assert results[0].metadata == {"kind": "fov"}
     assert names(tmp_path) == ["a.txt", "b.txt"]
@@ -111,16 +121,121 @@ def test_cancel_leaves_the_rest_undone(tmp_path, after):
     assert names(tmp_path) == ["a.txt", "b.txt", "c.txt"][:after]
 
 
-def test_finish_sees_the_whole_file_and_its_failure_is_told(tmp_path):
-    seen = {}
+def described(side, path, metadata):
+    """Describe a file by its content, in a file beside it."""
+    return {**metadata, "read": path.read_text()}, {side: f"about {path.read_text()}"}
 
-    def finish(path, metadata):
-        seen.update(metadata, text=path.read_text())
 
-    assert run_item(item(tmp_path, "a", finish=finish)).ok
-    assert seen == {"kind": "fov", "warnings": ["odd"], "length": 1, "text": "a"}
-    result = run_item(item(tmp_path, "b", finish=lambda *_: 1 / 0))
+def test_what_goes_with_a_file_is_written_with_it(tmp_path):
+    (tmp_path / "a.about").write_text("old")
+    result = run_item(item(tmp_path, "a", describe=partial(described, tmp_path / "a.about")))
+    assert result.metadata == {"kind": "fov", "warnings": ["odd"], "length": 1, "read": "a"}
+    assert (tmp_path / "a.about").read_text() == "about a"
+    assert names(tmp_path) == ["a.about", "a.txt"]
+
+
+def test_a_file_that_cannot_be_described_does_not_appear(tmp_path):
+    (tmp_path / "b.txt").write_text("old")
+    result = run_item(item(tmp_path, "b", describe=lambda *_: 1 / 0))
     assert (result.ok, result.error) == (False, "ZeroDivisionError: division by zero")
+    assert (tmp_path / "b.txt").read_text() == "old"
+    assert names(tmp_path) == ["b.txt"]
+
+
+def test_a_side_file_that_cannot_be_written_leaves_the_old_file(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    result = run_item(item(tmp_path, "a", describe=partial(described, tmp_path / "none" / "a.about")))
+    assert not result.ok
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def fill(path):
+    (path / "part").mkdir()
+    (path / "part" / "b").write_text("bb")
+    (path / "a").write_text("a")
+    return {}
+
+
+def test_a_folder_as_an_output(tmp_path):
+    made = JobItem("fov:z", fill, tmp_path / "z.zarr", folder=True)
+    for _ in range(2):  # anew, and over an old one
+        result = run_item(made)
+        assert (result.ok, result.bytes) == (True, 3)
+    assert names(tmp_path) == ["z.zarr"]
+    # what `find . -type f | sort | xargs sha256sum | sha256sum` would say, without the dots
+    lines = [f"{hashlib.sha256(text).hexdigest()}  {name}\n" for name, text in (("a", b"a"), ("part/b", b"bb"))]
+    assert digest_of(tmp_path / "z.zarr") == hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+# --- groups ---------------------------------------------------------------------------------------------------
+def test_a_group_waits_for_the_disk_together_and_fails_apart(tmp_path, monkeypatch):
+    synced = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_mode) or real(handle))
+    results = run_group([item(tmp_path, "a"), item(tmp_path, "b", partial(fail, ValueError("x"))), item(tmp_path, "c")])
+    assert [(r.item_id, r.ok) for r in results] == [("fov:a", True), ("fov:b", False), ("fov:c", True)]
+    assert names(tmp_path) == ["a.txt", "c.txt"]
+    assert sum(stat.S_ISREG(mode) for mode in synced) == 2
+    assert sum(stat.S_ISDIR(mode) for mode in synced) == 1
+
+
+def test_a_group_that_is_stopped_keeps_what_is_whole(tmp_path):
+    done = []
+    chosen = [item(tmp_path, name, partial(lambda n, p: done.append(n) or write(n, p), name)) for name in "abcd"]
+    results = run_group(chosen, lambda: len(done) == 2)
+    assert [r.item_id for r in results] == ["fov:a", "fov:b"]
+    assert names(tmp_path) == ["a.txt", "b.txt"]
+
+
+def wait_to_be_stopped(asked, path):
+    path.write_text("half")
+    asked.set()
+    for _ in range(1000):  # in threads the stop goes round when the caller is next asked
+        check()
+        time.sleep(0.01)
+    raise AssertionError("it went on")
+
+
+@pytest.mark.parametrize("strategy", [in_series, Threads(2)], ids=["serial", "threads"])
+def test_an_item_that_is_stopped_in_its_midst_leaves_no_file(tmp_path, strategy):
+    asked = threading.Event()
+    chosen = [item(tmp_path, "a"), item(tmp_path, "b", partial(wait_to_be_stopped, asked)), item(tmp_path, "c")]
+    runner = JobRunner(chosen, cancel=asked.is_set, strategy=strategy)
+    runner.run()
+    assert runner.state == "cancelled"
+    assert "b.txt" not in names(tmp_path)
+    assert not [name for name in names(tmp_path) if name.startswith(".")]
+
+
+# --- threads --------------------------------------------------------------------------------------------------
+def test_threads_run_side_by_side_each_item_on_one_and_give_results_in_order(tmp_path):
+    meeting = threading.Barrier(2, timeout=20)
+    limits = []
+
+    def meet(name, path):
+        limits.append(processors())
+        meeting.wait()
+        return write(name, path)
+
+    chosen = [item(tmp_path, name, partial(meet, name)) for name in "abcd"]
+    told = []
+    runner = JobRunner(chosen, strategy=Threads(2), on_progress=lambda r, done, total: told.append((done, total)))
+    assert [r.item_id for r in runner.run()] == ["fov:a", "fov:b", "fov:c", "fov:d"]
+    assert runner.state == "completed"
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert limits == [1] * 4
+    assert [r.item_id for r in runner.results] == ["fov:a", "fov:b", "fov:c", "fov:d"]
+
+
+def test_threads_end_when_the_caller_is_interrupted(tmp_path):
+    def stop(*_):
+        raise KeyboardInterrupt("stop")
+
+    chosen = [item(tmp_path, str(number)) for number in range(50)]
+    with pytest.raises(KeyboardInterrupt, match="stop"):
+        JobRunner(chosen, strategy=Threads(2), on_progress=stop).run()
+    assert 1 <= len(names(tmp_path)) < 10
 
 
 def test_folders_are_made_and_items_can_be_sent(tmp_path):

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..dataset import Dataset
-from ..errors import RegionError
-from ..images.fov import Fov
-from ..images.region import Grid, Window
-from ..render.fov import render_fov_to_array
-from ..render.overlays import AnnotationOverlay, MaskOverlay, Overlay, RoiOverlay
+from ..errors import UnknownNameError
+from ..images.region import Window
+from ..render.channels import ChannelSettings
+from ..render.drawings import Drawing, Points, Shape, shapes_within
+from ..render.overlays import (
+    AnnotationOverlay,
+    MaskOverlay,
+    Overlay,
+    RoiOverlay,
+    draw_shapes,
+    output_thickness,
+)
 from ..render.picture import Picture
 from ..render.profile import AnnotationStyle, MaskStyle, Profile
 from ..render.scale_bar import fitted_scale_bar, place_scale_bar
+from .caption import lay_out
+from .clip import inside_rows
+from .ground import Ground, ground_of
+from .inputs import channels_of
 from .items import ExportItem
 from .plan import ExportPlan
+from .upright import Turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_OPAQUE = {"jpg"}
+"""Formats without transparency."""
 
 
 @dataclass(frozen=True)
@@ -32,24 +47,55 @@ class Figure:
     Parameters
     ----------
     picture : Picture
-        RGB or RGBA.
+        RGB or RGBA, with everything drawn into it.
     pixel_size_um : float or None
         Size of its px, µm.
     notes : tuple of str
         What the reader of the figure should know, as far as it is known before the picture is painted.
     sources : tuple of Path
         Files of images and labels it may have been read from.
+    plain : Picture or None
+        The same without its `drawings`, for formats that draw these themselves; of the same shape. ``None`` where
+        nothing is drawn.
+    drawings : tuple of Drawing
+        Shapes, bars and text in px of the picture, the lowest first.
+    provenance : mapping
+        What is put into the file about how it was made; fit for strict JSON. Nothing where empty.
+    name : str
+        What the figure is called.
+    background : str
+        Colour for formats without transparency, ``#rrggbb``.
     """
 
     picture: Picture
     pixel_size_um: float | None
     notes: tuple[str, ...] = ()
     sources: tuple[Path, ...] = ()
+    plain: Picture | None = None
+    drawings: tuple[Drawing, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    background: str = "#000000"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(height, width, 3 or 4)``."""
+        return self.picture.shape
+
+    @property
+    def level(self) -> int:
+        """Downsampling of the stored level that it is made from; 1 where the tiles themselves are read."""
+        return self.picture.level
+
+    @property
+    def ground(self) -> Picture:
+        """What the `drawings` are to be drawn on."""
+        return self.picture if self.plain is None else self.plain
 
     @property
     def missing(self) -> tuple[str, ...]:
         """Tiles that could not be read and are hatched; complete once the picture was painted."""
-        return tuple(self.picture.missing)
+        return tuple(dict.fromkeys((*self.picture.missing, *self.ground.missing)))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -58,7 +104,7 @@ class Figure:
 
 
 def render_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dataset) -> Figure:
-    """Render one item of a plan: channels, overlays, clip, scale bar.
+    """Render one item of a plan: channels, overlays, clip, scale bar, caption.
 
     A FOV is rendered at once; a map is painted as it is written, and fails then where a tile cannot be read.
 
@@ -82,67 +128,118 @@ def render_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: D
     SlicemapError
         Naming what could not be read, found or drawn.
     """
+    channels = _channels(item, profile)
     overlays = overlays_of(item, plan, profile, dataset)
-    draft = (
-        _on_fov(item, plan, profile, dataset, overlays) if item.fov else _on_map(item, plan, profile, dataset, overlays)
+    below = [one for one in overlays if not isinstance(one, RoiOverlay)]
+    ground = ground_of(item, plan, channels, dataset, below)
+    drawn = [_turned(one, ground.turn) for one in overlays if isinstance(one, RoiOverlay)]
+    picture = _with_shapes(ground, drawn) if drawn else ground.picture
+    plain = ground.picture
+    clip: Points = ()
+    if item.shape and ground.turn is None:
+        clip = ground.in_px(item.shape)
+        picture, plain = _clipped(picture, clip), _clipped(plain, clip)
+    made = Figure(
+        picture,
+        item.output_pixel_size_um,
+        (*ground.notes, *_line_notes(item, dataset)),
+        ground.sources,
+        plain=plain,
+        drawings=tuple(_shapes(ground, drawn, clip)),
+        name=item.stem,
+        background=plan.background,
     )
-    picture, notes = draft.picture, [*draft.notes, *_line_notes(item, dataset)]
-    if item.shape:
-        picture = _clipped(picture, item, dataset.fovs.get(item.fov))
+    if plan.format in _OPAQUE and picture.shape[2] == 4:
+        made = replace(made, notes=(*made.notes, f"{plan.format} has no transparency; {plan.background} lies outside"))
     if plan.scale_bar.enabled:
-        picture, warning = _with_scale_bar(picture, item, plan)
-        notes += [warning] if warning else []
-    return Figure(picture, item.output_pixel_size_um, tuple(notes), draft.sources)
+        made = _with_scale_bar(made, plan)
+    made = captioned(made, item, channels, plan)
+    return made if made.drawings else replace(made, plain=None)
 
 
-def _on_fov(
-    item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dataset, overlays: Sequence[Overlay]
-) -> Figure:
-    fov = dataset.fovs[item.fov]
-    crop = item.kind == "cell" and item.region is not None
-    window = item.region.window() if item.region is not None else fov.bounds
-    image = render_fov_to_array(
-        fov,
-        profile.channels,
-        region=item.region,
-        downsample=item.downsample,
-        overlays=overlays,
-        # crops of one size must stay of one size, wherever their centre falls on the FOV's grid
-        grid_origin=(window.x0, window.y0) if crop else (0, 0),
-        pad=crop,
-        background=plan.background,
-        t=plan.t,
-        z=plan.z,
-        cache=dataset.cache,
+def captioned(figure: Figure, item: ExportItem, channels: Mapping[str, ChannelSettings], plan: ExportPlan) -> Figure:
+    """Put the title of an item and the legend of its visible channels above a figure, as far as a plan asks for them.
+
+    Parameters
+    ----------
+    figure : Figure
+        Without them.
+    item : ExportItem
+        Whose title it is.
+    channels : mapping of str to ChannelSettings
+        Those that are shown.
+    plan : ExportPlan
+        Whether to name them, and the colour of the strip.
+
+    Returns
+    -------
+    Figure
+        Higher by the strip; what cannot be written is noted.
+    """
+    height, width, _ = figure.picture.shape
+    named = {name: one for name, one in channels.items() if one.visible and plan.caption.legend}
+    caption, warnings = lay_out(item.title, named, (height, width), plan.background)
+    noted = replace(figure, notes=(*figure.notes, *warnings))
+    if caption is None:
+        return noted
+    return replace(
+        noted,
+        picture=caption.above(figure.picture),
+        plain=caption.above(figure.ground, written=False),
+        drawings=(*(one.shifted(caption.height) for one in figure.drawings), *caption.texts),
     )
-    beyond = (window & fov.bounds) != window
-    what = "padded with background" if crop else "cut at its edge"
-    notes = (f"reaches beyond FOV {fov.name}; {what}",) if beyond else ()
-    return Figure(Picture.of(image), None, notes, tuple(_sources([fov], plan)))
 
 
-def _on_map(
-    item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dataset, overlays: Sequence[Overlay]
-) -> Figure:
-    one = dataset.maps[item.map_id]
-    picture = one.picture(
-        item.region,
-        profile.channels,
-        downsample=item.downsample,
-        overlap=dataset.project.overlap,
-        overlays=overlays,
-        on_missing=plan.on_missing,
-        background=plan.background,
-        t=plan.t,
-        z=plan.z,
-        levels=plan.levels,
-    )
-    if picture.empty_fraction == 1:  # within the map's bounds, but in a gap: black would pass for a result
-        raise RegionError(f"map {item.map_id}: no tile lies in the region {item.region or 'of the whole map'}")
-    partly = item.region is not None and picture.empty_fraction > 0
-    notes = (f"{picture.empty_fraction:.1%} of the picture shows no tile",) if partly else ()
-    tiles = one.placement.tiles if item.region is None else one.collect_visible_tiles(item.region)
-    return Figure(picture, None, notes, tuple(_sources([tile.fov for tile in tiles if tile.fov], plan)))
+def _channels(item: ExportItem, profile: Profile) -> Mapping[str, ChannelSettings]:
+    for name in item.channels:
+        if name not in profile.channels:
+            raise UnknownNameError("channel", name, profile.channels, where=f"profile {profile.name}")
+    return channels_of(item, profile)
+
+
+# --- what is drawn ------------------------------------------------------------------------------------------------
+def _turned(overlay: RoiOverlay, turn: Turn | None) -> RoiOverlay:
+    if turn is None:
+        return overlay
+    return replace(overlay, shapes=[list(turn.placed(tuple(shape))) for shape in overlay.shapes])
+
+
+def _with_shapes(ground: Ground, overlays: Sequence[RoiOverlay]) -> Picture:
+    """Draw shapes as the picture is painted."""
+    cells = ground.cells
+
+    def draw(rows: NDArray[np.uint8], top: int) -> NDArray[np.uint8]:
+        made = rows.copy()
+        for overlay in overlays:
+            part = Window(cells.x0, cells.x1, cells.y0 + top, cells.y0 + top + len(rows))
+            draw_shapes(made, overlay, ground.grid, part)
+        return made
+
+    return ground.picture.changed(draw)
+
+
+def _shapes(ground: Ground, overlays: Sequence[RoiOverlay], clip: Points) -> list[Shape]:
+    """Give the shapes as lines, cut to what the picture shows."""
+    height, width, _ = ground.picture.shape
+    whole = ((0.0, 0.0), (float(width), 0.0), (float(width), float(height)), (0.0, float(height)))
+    made: list[Shape] = []
+    for one in overlays:
+        points = [ground.in_px(tuple(shape)) for shape in one.shapes]
+        thickness = output_thickness(one.thickness_px, ground.grid.step)
+        made += shapes_within(points, one.closed, one.color, thickness, [whole, clip] if clip else [whole])
+    return made
+
+
+def _with_scale_bar(figure: Figure, plan: ExportPlan) -> Figure:
+    """Draw the plan's scale bar as the picture is painted; what does not fit is noted."""
+    height, width, _ = figure.picture.shape
+    size = figure.pixel_size_um
+    bar = fitted_scale_bar(plan.scale_bar, width, None if size is None else size * 1000)
+    placed, warning = place_scale_bar((height, width), bar, plan.scale_bar)
+    noted = replace(figure, notes=(*figure.notes, *([warning] if warning else [])))
+    if placed is None:
+        return noted
+    return replace(noted, picture=figure.picture.changed(placed.stamp), drawings=(*figure.drawings, *placed.drawings))
 
 
 def _line_notes(item: ExportItem, dataset: Dataset) -> list[str]:
@@ -151,18 +248,6 @@ def _line_notes(item: ExportItem, dataset: Dataset) -> list[str]:
         return []
     padding = min(x for x, _ in roi.points) - roi.x_min
     return [f"a line is exported as the box around it, with {padding:g} px on each side"]
-
-
-def _sources(fovs: Sequence[Fov], plan: ExportPlan) -> list[Path]:
-    """List the files behind pictures of FOVs: images, and the labels that the plan draws."""
-    made: list[Path] = []
-    for fov in fovs:
-        made += fov.sources()
-        made += [fov.masks[name].path for name in plan.overlays.masks if name in fov.masks]
-        for name in plan.overlays.annotations:
-            if found := fov.annotations.get(name):
-                made += [found.plane.path] + ([found.table] if found.table else [])
-    return list(dict.fromkeys(made))
 
 
 def overlays_of(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dataset) -> list[Overlay]:
@@ -183,52 +268,14 @@ def overlays_of(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: D
     return made
 
 
-def _with_scale_bar(picture: Picture, item: ExportItem, plan: ExportPlan) -> tuple[Picture, str]:
-    """Draw the plan's scale bar as the picture is painted; give a warning of what does not fit, too."""
-    height, width, _ = picture.shape
-    size = item.output_pixel_size_um
-    bar = fitted_scale_bar(plan.scale_bar, width, None if size is None else size * 1000)
-    placed, warning = place_scale_bar((height, width), bar, plan.scale_bar)
-    return (picture if placed is None else picture.changed(placed.stamp)), warning
-
-
-def _clipped(picture: Picture, item: ExportItem, fov: Fov | None) -> Picture:
-    """Make a picture transparent outside the item's shape, as it is painted."""
-    window = Window(0, 0, 0, 0) if item.region is None else item.region.window()
-    cells = Grid(item.downsample).cells(window if fov is None else window & fov.bounds)
-    # the shape in px of the picture: the first one reaches from 0 to 1
-    points = np.array(item.shape, np.float64) / item.downsample - (cells.x0, cells.y0)
+def _clipped(picture: Picture, shape: Points) -> Picture:
+    """Make a picture transparent outside a shape in px of it, as it is painted."""
+    points = np.array(shape, np.float64)
 
     def clip(rows: NDArray[np.uint8], top: int) -> NDArray[np.uint8]:
-        made = np.zeros((*rows.shape[:2], 4), np.uint8)
+        made = np.empty((*rows.shape[:2], 4), np.uint8)
         made[..., :3] = rows[..., :3]
-        for row, line in enumerate(made[..., 3]):
-            for first, last in _inside(points, top + row + 0.5, len(line)):
-                line[first:last] = 255
+        made[..., 3] = 255 * inside_rows(points, top, top + len(rows), rows.shape[1]).view(np.uint8)
         return made
 
     return picture.changed(clip, samples=4)
-
-
-def _inside(points: NDArray[np.float64], y: float, width: int) -> list[tuple[int, int]]:
-    """List the spans of columns whose centres lie inside a closed shape, by the even-odd rule.
-
-    Parameters
-    ----------
-    points : ndarray of float64, (N, 2)
-        Corners ``(x, y)``.
-    y : float
-        Where the row is cut.
-    width : int
-        Columns of the row.
-
-    Returns
-    -------
-    list of (int, int)
-        Half-open.
-    """
-    (x0, y0), (x1, y1) = points.T, np.roll(points, -1, axis=0).T
-    cut = (y0 <= y) != (y1 <= y)
-    crossings = x0[cut] + (y - y0[cut]) * (x1[cut] - x0[cut]) / (y1[cut] - y0[cut])
-    columns = np.clip(np.ceil(np.sort(crossings) - 0.5), 0, width).astype(int).tolist()
-    return list(zip(columns[::2], columns[1::2], strict=True))

@@ -107,7 +107,7 @@ def read_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dat
     """
     settings = channels_of(item, profile)
     unread: dict[str, str] = {}
-    fields = [_field(member, plan, list(settings), dataset, unread) for member in item.members or (item,)]
+    fields = [_field(member, plan, dataset, unread) for member in item.members or (item,)]
     first = fields[0]
     height, width = first.cells.shape
     if item.members:
@@ -122,7 +122,7 @@ def read_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dat
             return fields[z], _one(plan.t, "t"), _plane(plan.z)
         return first, t if times > 1 or plan.t == "all" else _one(plan.t, "t"), z if plan.z == "all" else plan.z
 
-    shape = _shape(item, first, dataset)
+    shape = _shape(item, first)
 
     def read(t: int, c: int, z: int, top: int, bottom: int) -> NDArray[Any]:
         one, time, plane = choice(t, z)
@@ -180,7 +180,7 @@ def _look(settings: ChannelSettings) -> dict[str, Any]:
     }
 
 
-def _shape(item: ExportItem, one: _Field, dataset: Dataset) -> NDArray[np.float64] | None:
+def _shape(item: ExportItem, one: _Field) -> NDArray[np.float64] | None:
     """Give the shape to clip to, in px of the output."""
     if item.upright:
         raise RegionError(f"{item.stem}: turning upright makes new pixels; data are clipped to box or polygon")
@@ -213,9 +213,7 @@ class _Field(Protocol):
     def position_um(self) -> tuple[float, float] | None: ...
 
 
-def _field(
-    item: ExportItem, plan: ExportPlan, channels: Sequence[str], dataset: Dataset, unread: dict[str, str]
-) -> _Field:
+def _field(item: ExportItem, plan: ExportPlan, dataset: Dataset, unread: dict[str, str]) -> _Field:
     if item.fov:
         return _OnFov.of(item, plan, dataset)
     one = dataset.maps[item.map_id]
@@ -283,7 +281,8 @@ class _OnFov:
             z=z,
             cache=self.dataset.cache,
         )
-        return stack[0]
+        plane: NDArray[Any] = stack[0]
+        return plane
 
     def read_labels(self, name: str, cells: Window) -> NDArray[Any]:
         made = np.zeros(cells.shape, np.int64)
@@ -374,7 +373,8 @@ class _OnMap:
             z=z,
             missing=self.unread,
         )
-        return stack[0]
+        plane: NDArray[Any] = stack[0]
+        return plane
 
     def read_labels(self, name: str, cells: Window) -> NDArray[Any]:
         return self.map.read_labels(name, cells, self.grid, on_missing=self.plan.on_missing)

@@ -2,61 +2,47 @@
 
 from __future__ import annotations
 
-import math
-import os
-import shutil
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
-
-import pydantic
 
 from ..dataset import Dataset
-from ..errors import PlanError, SlicemapError, UnknownNameError, listing
-from ..files import FileModel, explain, read_table, table_text, write_text
+from ..errors import PlanError
 from ..render.profile import Profile
-from .figure import render_item
-from .items import ExportItem, Resolution, resolve
+from .checks import (
+    checked_options,
+    chosen_profile,
+    folder_faults,
+    map_faults,
+    name_faults,
+    noted,
+    output_folder,
+    side_faults,
+    space_faults,
+)
+from .content import faults_of
+from .items import ExportItem
+from .lock import locked, remove_leftovers
+from .outputs import Target, choose_targets
 from .plan import ExportPlan
-from .provenance import record, write_sidecar
-from .runner import ExportResult, JobItem, JobRunner
+from .resolve import Resolution, resolve
+from .results import RESULTS_FILE, counted, earlier_rows, write_results
+from .results import ExportReport as ExportReport
+from .resume import DONE_FOLDER, note_begun, note_ended
+from .runner import ExportResult, JobItem, JobRunner, Strategy, one_line
+from .shared_record import Journal, fold, read_runs
+from .strategies import find_strategy, strategy_faults
+from .work import Opened, Recipe, describe, describe_cell, make
 from .writers import Writer, find_writer
 
-RESULTS_FILE, LOG_FILE = "export_results.csv", "export.log"
-RESULT_COLUMNS = (
-    "item_id",
-    "kind",
-    "ok",
-    "skipped",
-    "output_path",
-    "error",
-    "seconds",
-    "bytes",
-    "warnings",
-    "started_at",
-)
+MANY_CELLS = 100
+"""From so many cell crops on, a run has one record for all of them."""
+_TOGETHER = 32
+"""Cell crops that are made durable together."""
 
-
-@dataclass(frozen=True)
-class ExportReport:
-    """How an export went.
-
-    Parameters
-    ----------
-    results : tuple of ExportResult
-        One for each item that was begun, in order.
-    counts : dict of str to int
-        ``ok``, ``failed``, ``skipped``, ``cancelled``.
-    left_out : tuple of str
-        What was chosen but left out, with the reason.
-    """
-
-    results: tuple[ExportResult, ...]
-    counts: Mapping[str, int]
-    left_out: tuple[str, ...] = ()
+Progress = Callable[[ExportResult, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -69,28 +55,45 @@ class Prepared:
         The plan.
     resolution : Resolution
         Its items.
-    profile : Profile
-        The profile as found now: later edits do not reach the run.
+    recipe : Recipe
+        What they share: plan, profile as found now, options, dataset.
     writer : Writer
         Of the format.
-    options : FileModel
-        The writer's, validated.
     folder : Path
         Where to.
-    outputs : tuple of Path
-        One for each item.
+    targets : tuple of Target
+        One for each item: its file, and whether an earlier run has done it.
+    resume : bool
+        Whether what an earlier run has done is taken up.
     """
 
     plan: ExportPlan
     resolution: Resolution
-    profile: Profile
+    recipe: Recipe
     writer: Writer
-    options: FileModel
     folder: Path
-    outputs: tuple[Path, ...]
+    targets: tuple[Target, ...]
+    resume: bool = False
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """The file of each item."""
+        return tuple(target.output for target in self.targets)
+
+    @cached_property
+    def shares_record(self) -> bool:
+        """Whether the items are so many cell crops that they share one record."""
+        items = self.resolution.items
+        return len(items) >= MANY_CELLS and all(item.kind == "cell" for item in items)
+
+    def choose_targets(self) -> tuple[Target, ...]:
+        """Choose the files by what is there now; see :func:`~.outputs.choose_targets`."""
+        recipe = self.recipe if self.resume else None
+        items, suffix = self.resolution.items, self.writer.suffix
+        return tuple(choose_targets(items, suffix, self.folder, self.plan.overwrite, recipe))
 
 
-def prepare(plan: ExportPlan, dataset: Dataset) -> Prepared:
+def prepare(plan: ExportPlan, dataset: Dataset, *, resume: bool = False) -> Prepared:
     """Check everything that can be checked before anything runs. Writes nothing.
 
     Parameters
@@ -99,6 +102,8 @@ def prepare(plan: ExportPlan, dataset: Dataset) -> Prepared:
         What is asked for.
     dataset : Dataset
         What there is.
+    resume : bool
+        Take up what an earlier run into the same folder has done.
 
     Returns
     -------
@@ -110,24 +115,78 @@ def prepare(plan: ExportPlan, dataset: Dataset) -> Prepared:
         Listing all faults at once.
     """
     faults: list[str] = []
-    writer = _noted(faults, lambda: find_writer(plan.format))
-    options = _noted(faults, lambda: _options(writer, plan)) if writer else None
-    profile = _noted(faults, lambda: _profile(plan, dataset))
-    resolution = _noted(faults, lambda: resolve(plan, dataset))
-    folder = _folder(plan, dataset)
-    faults += _folder_faults(folder)
-    _noted(faults, lambda: _earlier_rows(folder))
-    faults += _name_faults(plan, profile, dataset)
-    outputs: tuple[Path, ...] = ()
+    profile = noted(faults, lambda: chosen_profile(plan, dataset))
+    resolution = noted(faults, lambda: resolve(plan, dataset))
+    faults += name_faults(plan, profile, dataset)
     if resolution is not None:
-        faults += _map_faults(resolution, dataset)
-        faults += _space_faults(resolution.items, folder, dataset)
-        if writer is not None:
-            faults += _side_faults(resolution.items, writer, dataset)
-            outputs = _outputs(resolution.items, writer, folder, plan, faults)
-    if faults or writer is None or options is None or profile is None or resolution is None:
-        raise PlanError(faults)
-    return Prepared(plan, resolution, profile, writer, options, folder, outputs)
+        faults += map_faults(resolution, dataset)
+    return prepare_items(plan, dataset, profile, resolution, faults, resume=resume)
+
+
+def prepare_items(
+    plan: ExportPlan,
+    dataset: Dataset,
+    profile: Profile | None,
+    resolution: Resolution | None,
+    faults: Sequence[str] = (),
+    *,
+    resume: bool = False,
+    levels: Mapping[str, int] | None = None,
+) -> Prepared:
+    """Check what concerns items that are known already; see :func:`prepare`.
+
+    Parameters
+    ----------
+    plan, dataset
+        How, and from what.
+    profile : Profile or None
+        The profile; ``None`` where a fault says why there is none.
+    resolution : Resolution or None
+        The items; likewise.
+    faults : sequence of str
+        What was found wrong before.
+    resume : bool
+        As for :func:`prepare`.
+    levels : mapping of str to int, optional
+        Item → the stored level that it must be made from.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    PlanError
+        Listing all faults at once.
+    """
+    faults = list(faults)
+    writer = noted(faults, lambda: find_writer(plan.format))
+    options = noted(faults, lambda: checked_options(writer, plan)) if writer else None
+    folder = output_folder(plan, dataset)
+    faults += folder_faults(folder)
+    noted(faults, lambda: earlier_rows(folder))
+    noted(faults, lambda: read_runs(folder))
+    if resolution is not None and writer is not None:
+        faults += faults_of(resolution.items, plan, writer)
+        faults += side_faults(resolution.items, writer, dataset)
+    made: Prepared | None = None
+    if writer is not None and options is not None and profile is not None and resolution is not None:
+        recipe = Recipe(plan, profile, options, Opened(dataset), levels or {})
+        made = Prepared(plan, resolution, recipe, writer, folder, (), resume)
+        targets = noted(faults, made.choose_targets)
+        made = None if targets is None else replace(made, targets=targets)
+    if resolution is not None:
+        todo = [item for item, _ in _left(made)] if made else resolution.items
+        faults += space_faults(todo, folder, dataset)
+    if faults or made is None:
+        raise PlanError(list(dict.fromkeys(faults)))
+    return made
+
+
+def _left(prepared: Prepared) -> list[tuple[ExportItem, Target]]:
+    """Give the items that are still to be done."""
+    pairs = zip(prepared.resolution.items, prepared.targets, strict=True)
+    return [(item, target) for item, target in pairs if target.done is None]
 
 
 def run_export(
@@ -135,7 +194,10 @@ def run_export(
     dataset: Dataset,
     *,
     runner: str = "serial",
-    on_progress: Callable[[ExportResult, int, int], None] | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    resume: bool = False,
+    on_progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> ExportReport:
     """Export what a plan asks for.
@@ -145,13 +207,22 @@ def run_export(
     plan : ExportPlan
         What, how and where to.
     dataset : Dataset
-        From what.
-    runner : "serial"
-        How items are run.
+        From what. Workers in other processes open it by its path: what is on disk is what counts there.
+    runner : "serial", "threads" or "dask"
+        One item after the other; several at a time in threads; or in processes of dask.distributed. The files are
+        the same, to the byte.
+    workers : int, optional
+        With threads or dask: how many items at a time; as many as there are processors by default. Processes are
+        started anew, so a script that asks for dask needs ``if __name__ == "__main__":``.
+    scheduler : str, optional
+        With dask: address of a cluster that is there already, such as ``tcp://10.0.0.1:8786``.
+    resume : bool
+        Skip items whose output an earlier run into the same folder has finished, if it is whole and would be made
+        from the same item, plan, profile, sources and software.
     on_progress : callable, optional
-        ``on_progress(result, done, total)`` after each item.
+        ``on_progress(result, done, total)`` after each item, as they come to an end.
     cancel : callable, optional
-        Asked before each item; once it says true, the rest is left undone.
+        Asked before each item and within long ones; once it says true, the rest is left undone.
 
     Returns
     -------
@@ -161,215 +232,144 @@ def run_export(
     Raises
     ------
     PlanError
-        If the request is wrong; all faults are listed, and nothing was written.
+        If the request is wrong, or another run is writing into the folder; all faults are listed, and nothing was
+        written.
     """
-    if runner != "serial":
-        raise PlanError([f"unknown runner {runner!r} (there is serial)"])
-    prepared = prepare(plan, dataset)
-    jobs = [
-        JobItem(
+    faults = strategy_faults(runner, workers, scheduler)
+    prepared = noted(faults, lambda: prepare(plan, dataset, resume=resume))
+    if faults:
+        raise PlanError(faults)
+    return run_prepared(prepared, find_strategy(runner, workers, scheduler), on_progress, cancel)
+
+
+def run_prepared(
+    prepared: Prepared,
+    strategy: Strategy,
+    on_progress: Progress | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> ExportReport:
+    """Run a plan that passed every check; see :func:`run_export`.
+
+    Raises
+    ------
+    PlanError
+        If another run is writing into the folder.
+    """
+    folder = prepared.folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlanError([f"{folder} cannot be made: {error.strerror}; choose another output folder"]) from None
+    with locked(folder):
+        try:
+            _clear_up(folder)
+            prepared = replace(prepared, targets=prepared.choose_targets())  # files may have come since
+            run = _Run(prepared, on_progress)
+            run.begin()
+        except OSError as error:
+            raise PlanError([one_line(error, folder)]) from None
+        return run.go(strategy, cancel)
+
+
+def _clear_up(folder: Path) -> None:
+    """Put in order what a run that was killed has left."""
+    (folder / DONE_FOLDER).mkdir(exist_ok=True)
+    remove_leftovers(folder)
+    remove_leftovers(folder / DONE_FOLDER)
+    fold(folder)
+
+
+class _Run:
+    """One run into a folder that is locked."""
+
+    def __init__(self, prepared: Prepared, on_progress: Progress | None) -> None:
+        self.prepared, self.folder = prepared, prepared.folder
+        self.left = _left(prepared)
+        self.items = prepared.resolution.items
+        self._on_progress = on_progress
+        self.problems: list[str] = []
+        pairs = zip(self.items, prepared.targets, strict=True)
+        self._skipped = {item.item_id: _skipped(item, target) for item, target in pairs if target.done}
+        self.jobs: JobRunner | None = None
+
+    def begin(self) -> None:
+        """Note what is going to be written."""
+        note_begun(self.folder, [target.output for _, target in self.left])
+
+    def go(self, strategy: Strategy, cancel: Callable[[], bool] | None) -> ExportReport:
+        """Run the items that are left, and tell of all."""
+        try:
+            with self._journal() as journal:
+                self.jobs = self._runner(strategy, cancel, journal)
+                for number, result in enumerate(self._skipped.values(), 1):
+                    self._tell(result, number)
+                self.jobs.run()
+        finally:  # an interrupted run tells of the files that it wrote, too
+            self._end()
+        results = self._results()
+        counts = counted(results, len(self.items))
+        return ExportReport(tuple(results), counts, self.prepared.resolution.left_out, tuple(self.problems))
+
+    @contextmanager
+    def _journal(self) -> Iterator[Journal | None]:
+        if not self.prepared.shares_record or not self.left:
+            yield None
+            return
+        with closing(Journal(self.folder, self.prepared.recipe.run_part)) as journal:
+            yield journal
+
+    def _runner(self, strategy: Strategy, cancel: Callable[[], bool] | None, journal: Journal | None) -> JobRunner:
+        return JobRunner(
+            [self._job(item, target.output) for item, target in self.left],
+            on_progress=lambda result, done, _: self._tell(result, len(self._skipped) + done),
+            cancel=cancel,
+            strategy=strategy,
+            group_size=1 if journal is None else _TOGETHER,
+            keep=None if journal is None else journal.keep,
+        )
+
+    def _job(self, item: ExportItem, output: Path) -> JobItem:
+        recipe = self.prepared.recipe
+        shared = self.prepared.shares_record
+        return JobItem(
             item_id=item.item_id,
-            execute=partial(_execute, prepared, dataset, item),
+            execute=partial(make, recipe, item),
             output_path=output,
             metadata={"kind": item.kind},
-            finish=write_sidecar,
+            describe=partial(describe_cell, output) if shared else partial(describe, recipe, output),
+            folder=self.prepared.writer.folder,
         )
-        for item, output in zip(prepared.resolution.items, prepared.outputs, strict=True)
-    ]
-    prepared.folder.mkdir(parents=True, exist_ok=True)
-    job = JobRunner(jobs, on_progress=on_progress, cancel=cancel)
-    try:
-        results = job.run()
-    finally:  # an interrupted run tells of the files that it wrote, too
-        _write_results(prepared.folder, job.results)
-    counts = {
-        "ok": sum(result.ok and not result.skipped for result in results),
-        "failed": sum(not result.ok for result in results),
-        "skipped": sum(result.skipped for result in results),
-        "cancelled": len(jobs) - len(results),
-    }
-    return ExportReport(tuple(results), counts, prepared.resolution.left_out)
 
+    def _tell(self, result: ExportResult, done: int) -> None:
+        if self._on_progress is not None:
+            self._on_progress(result, done, len(self.items))
 
-def _execute(prepared: Prepared, dataset: Dataset, item: ExportItem, path: Path) -> dict[str, Any]:
-    """Render one item while it is written to `path`; give what its result should carry."""
-    figure = render_item(item, prepared.plan, prepared.profile, dataset)
-    prepared.writer.write(path, figure, prepared.options)
-    # only now: what could not be read is known once the picture was painted
-    made = record(item, prepared.plan, prepared.profile, dataset, figure)
-    return {"warnings": list(figure.warnings), "shape": figure.picture.shape, "provenance": made}
+    def _results(self) -> list[ExportResult]:
+        """Give the results of all items that were done, in the order of the plan."""
+        new = {} if self.jobs is None else {result.item_id: result for result in self.jobs.results}
+        found = {**self._skipped, **new}
+        return [found[item.item_id] for item in self.items if item.item_id in found]
 
+    def _end(self) -> None:
+        """Write the tables of the run; if that fails, the report tells of it."""
+        results = self._results()
+        finished = [result.output_path for result in results if result.ok]
+        with self._told("the record of the cell crops"):
+            fold(self.folder)
+        with self._told("what is kept for resuming"):
+            note_ended(self.folder, finished)
+        with self._told(RESULTS_FILE):
+            write_results(self.folder, results)
 
-# --- checks -----------------------------------------------------------------------------------------------------
-def _noted(faults: list[str], find: Callable[[], Any]) -> Any:
-    """Find something, or note why it cannot be found and give ``None``."""
-    try:
-        return find()
-    except PlanError as error:
-        faults += error.faults
-    except SlicemapError as error:
-        faults.append(str(error))
-    return None
-
-
-def _options(writer: Writer, plan: ExportPlan) -> FileModel:
-    try:
-        return writer.Options.model_validate(plan.options)
-    except pydantic.ValidationError as error:
-        raise PlanError([f"options of {writer.name}: {explain(error, writer.Options)}"]) from None
-
-
-def _profile(plan: ExportPlan, dataset: Dataset) -> Profile:
-    if plan.profile:
-        return dataset.profiles[plan.profile]
-    profile = dataset.profiles.get_default()
-    if profile is None:
-        raise PlanError([f"dataset {dataset.name} has no profile yet; `slicemap init` makes one from percentiles"])
-    return profile
-
-
-def _name_faults(plan: ExportPlan, profile: Profile | None, dataset: Dataset) -> list[str]:
-    """List names that no FOV has; a name that only some FOVs lack fails their items alone."""
-    there: list[tuple[str, Sequence[str], set[str]]] = [
-        ("channel", list(profile.channels) if profile else [], set(dataset.channels)),
-        ("mask", plan.overlays.masks, {name for fov in dataset.fovs.values() for name in fov.masks}),
-        (
-            "annotation",
-            plan.overlays.annotations,
-            {n for fov in dataset.fovs.values() for n in fov.annotations},
-        ),
-    ]
-    where = {"channel": f"profile {profile.name}"} if profile else {}
-    return [
-        str(UnknownNameError(kind, name, sorted(known), where=where.get(kind, "")))
-        for kind, names, known in there
-        for name in names
-        if name not in known
-    ]
-
-
-def _map_faults(resolution: Resolution, dataset: Dataset) -> list[str]:
-    if not resolution.items:
-        return ["nothing to export: " + ("; ".join(resolution.left_out) or "the choice is empty")]
-    unplaced = {item.map_id for item in resolution.items if not item.fov} - set(dataset.maps)
-    return [str(UnknownNameError("map", name, dataset.maps)) for name in sorted(unplaced)]
-
-
-def _folder(plan: ExportPlan, dataset: Dataset) -> Path:
-    if not plan.output_folder:
-        return dataset.places.written("exports")
-    folder = Path(plan.output_folder)
-    with suppress(RuntimeError):  # "~name" where nobody is called so is a folder of that name
-        folder = folder.expanduser()
-    return folder
-
-
-def _folder_faults(folder: Path) -> list[str]:
-    standing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not standing.is_dir():
-        return [f"{standing} is a file; the output folder cannot be made there"]
-    if not os.access(standing, os.W_OK):
-        return [f"{standing} cannot be written to; choose another output folder"]
-    return []
-
-
-def _outputs(
-    items: Sequence[ExportItem], writer: Writer, folder: Path, plan: ExportPlan, faults: list[str]
-) -> tuple[Path, ...]:
-    outputs = [folder / f"{item.stem}{writer.suffix}" for item in items]
-    standing = [path.name for path in outputs if path.exists()]
-    if standing and plan.overwrite == "refuse":
-        faults.append(f"{folder} already holds {listing(standing, 3)}; choose another folder, or overwrite or rename")
-    if plan.overwrite == "rename":
-        outputs = _renamed(outputs)
-    return tuple(outputs)
-
-
-def _renamed(outputs: Sequence[Path]) -> list[Path]:
-    made: list[Path] = []
-    taken = {path for path in outputs if not path.exists()}
-    for path in outputs:
-        candidate, number = path, 2
-        while candidate.exists() or (candidate != path and candidate in taken):
-            candidate, number = path.with_name(f"{path.stem}_{number}{path.suffix}"), number + 1
-        taken.add(candidate)
-        made.append(candidate)
-    return made
-
-
-def estimated_shape(item: ExportItem, dataset: Dataset) -> tuple[int, int]:
-    """Give ``(height, width)`` of an item's picture, px, which where a region reaches beyond its FOV is less."""
-    if item.region is not None:
-        height, width = item.region.window().shape
-    elif item.fov:
-        width, height = dataset.fovs[item.fov].size_px
-    else:
-        height, width = dataset.maps[item.map_id].shape
-    return math.ceil(height / item.downsample), math.ceil(width / item.downsample)
-
-
-def estimated_bytes(item: ExportItem, dataset: Dataset) -> int:
-    """Give the size of an item's pixels as RGBA, which its file seldom exceeds."""
-    return 4 * math.prod(estimated_shape(item, dataset))
-
-
-def _side_faults(items: Sequence[ExportItem], writer: Writer, dataset: Dataset) -> list[str]:
-    """List items whose pictures are wider or higher than the format can hold."""
-    made = []
-    for item in items:
-        with suppress(SlicemapError):  # its size cannot be told; it will fail by name when it is rendered
-            height, width = estimated_shape(item, dataset)
-            if max(height, width) > writer.largest_side:
-                made.append(
-                    f"{item.stem}: {width} × {height} px is more than {writer.name} holds "
-                    f"({writer.largest_side} px a side); choose a larger downsample"
-                )
-    return made
-
-
-def _space_faults(items: Sequence[ExportItem], folder: Path, dataset: Dataset) -> list[str]:
-    needed = 0
-    for item in items:
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
         try:
-            needed += estimated_bytes(item, dataset)
-        except SlicemapError:  # its size cannot be told; it will fail by name when it is rendered
-            continue
-    standing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    free = shutil.disk_usage(standing).free
-    if needed > free:
-        return [f"{folder}: {needed / 2**30:.1f} GiB may be needed, but only {free / 2**30:.1f} GiB are free"]
-    return []
+            yield
+        except OSError as error:
+            self.problems.append(f"{what} is incomplete: {one_line(error, self.folder)}")
 
 
-# --- results ------------------------------------------------------------------------------------------------------
-def _write_results(folder: Path, results: Sequence[ExportResult]) -> None:
-    """Write ``export_results.csv``; rows of earlier runs into the folder stay, unless done anew."""
-    path = folder / RESULTS_FILE
-    rows = [_result_row(folder, result) for result in results]
-    done = {row["output_path"] for row in rows}
-    kept = [row for row in _earlier_rows(folder) if row["output_path"] not in done]
-    write_text(path, table_text(RESULT_COLUMNS, [*kept, *rows]))
-    traces = [f"{r.started_at} {r.item_id}: {r.error}\n{r.traceback}" for r in results if r.traceback]
-    if traces:
-        with (folder / LOG_FILE).open("a", encoding="utf-8") as log:
-            log.write("\n".join(traces) + "\n")
-
-
-def _earlier_rows(folder: Path) -> list[dict[str, str]]:
-    path = folder / RESULTS_FILE
-    return [row.cells for row in read_table(path, RESULT_COLUMNS)] if path.is_file() else []
-
-
-def _result_row(folder: Path, result: ExportResult) -> dict[str, object]:
-    return {
-        "item_id": result.item_id,
-        "kind": result.metadata.get("kind", ""),
-        "ok": str(result.ok).lower(),
-        "skipped": str(result.skipped).lower(),
-        "output_path": result.output_path.relative_to(folder).as_posix(),
-        "error": result.error,
-        "seconds": f"{result.seconds:.3f}",
-        "bytes": result.bytes,
-        "warnings": "; ".join(result.metadata.get("warnings", [])),
-        "started_at": result.started_at,
-    }
+def _skipped(item: ExportItem, target: Target) -> ExportResult:
+    assert target.done is not None
+    metadata = {"kind": item.kind, "warnings": list(target.done.warnings)}
+    return ExportResult(item.item_id, True, target.output, metadata=metadata, bytes=target.done.bytes, skipped=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,7 +14,7 @@ from ..errors import PixelSizeUnknownError
 from ..files import FileModel
 from ..units import PositiveLengthUm
 from .channels import Color, rgb
-from .fonts import FONT
+from .drawings import Bar, Drawing, Rim, Text, font
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -142,6 +142,8 @@ class PlacedScaleBar:
         Coverage, 0–1, of the bar with its label and of the rim around them. They lie wholly within the image.
     color : str
         Of the bar.
+    drawings : tuple of Drawing
+        The same as a box and text, for formats that keep them apart from the pixels.
     """
 
     top: int
@@ -149,6 +151,11 @@ class PlacedScaleBar:
     ink: NDArray[np.float64]
     rim: NDArray[np.float64]
     color: str
+    drawings: tuple[Drawing, ...] = ()
+
+    def shifted(self, dy: int) -> PlacedScaleBar:
+        """Move down by so many px."""
+        return replace(self, top=self.top + dy, drawings=tuple(one.shifted(dy) for one in self.drawings))
 
     def stamp(self, rows: NDArray[np.uint8], top: int) -> NDArray[np.uint8]:
         """Draw what falls onto some rows of the image; the pixels are the same however the image is cut.
@@ -200,18 +207,22 @@ def place_scale_bar(shape: tuple[int, int], bar: ScaleBar, style: ScaleBarStyle)
     thick = max(2, round(0.008 * side))
     if not 1 <= length <= width - 2 or thick > height - 2:
         return None, f"no scale bar: {bar.label} ({length} px) does not fit into {width} × {height} px"
-    mark, warning = np.ones((thick, length)), ""
+    mark, warning, text_height = np.ones((thick, length)), "", 0
     if style.label:
-        labelled = _with_label(mark, bar.label, max(_SMALLEST_TEXT, round(0.035 * side)))
+        wanted = max(_SMALLEST_TEXT, round(0.035 * side))
+        labelled = _with_label(mark, bar.label, wanted)
         if labelled.shape[0] <= height - 2 and labelled.shape[1] <= width - 2:
-            mark = labelled
+            mark, text_height = labelled, wanted
         else:
             warning = f"scale bar of {bar.label} without its label, which does not fit into {width} × {height} px"
     margin = max(2, round(0.03 * side))
     at_x, at_y = min(margin, (width - mark.shape[1]) // 2), min(margin, (height - mark.shape[0]) // 2)
     x = at_x if style.position.endswith("left") else width - at_x - mark.shape[1]
     y = at_y if style.position.startswith("upper") else height - at_y - mark.shape[0]
-    return _rimmed(mark, x, y, shape, style.color), warning
+    placed = _rimmed(mark, x, y, shape, style.color)
+    return replace(
+        placed, drawings=_drawings(mark, x, y, (length, thick), bar.label, text_height, style.color)
+    ), warning
 
 
 def draw_scale_bar(image: NDArray[np.uint8], bar: ScaleBar, style: ScaleBarStyle) -> tuple[NDArray[np.uint8], str]:
@@ -252,7 +263,7 @@ def _rimmed(coverage: NDArray[np.float64], x: int, y: int, shape: tuple[int, int
     """Put a rim around a mark whose corner lies at ``(x, y)``; the rim ends where the image does."""
     from scipy.ndimage import maximum_filter
 
-    rim = max(1, round(0.1 * coverage.shape[0]))
+    rim = _rim_width(coverage)
     ink = np.pad(coverage, rim)
     wider: NDArray[np.float64] = maximum_filter(ink, 2 * rim + 1)
     top, left = y - rim, x - rim
@@ -263,11 +274,37 @@ def _rimmed(coverage: NDArray[np.float64], x: int, y: int, shape: tuple[int, int
     return PlacedScaleBar(max(0, top), max(0, left), ink[within], wider[within], color)
 
 
+def _drawings(
+    mark: NDArray[np.float64], x: int, y: int, size: tuple[int, int], label: str, text_height: int, color: str
+) -> tuple[Drawing, ...]:
+    """Give a mark whose corner lies at ``(x, y)`` as a box and, where it has a label, text above it."""
+    (length, thick), (height, width) = size, mark.shape
+    rim = Rim(_rim_width(mark), _hex(_rim_tone(color)), _RIM_ALPHA)
+    box = Bar(x + (width - length) // 2, y + height - thick, length, thick, color, rim)
+    if not text_height:
+        return (box,)
+    inked = _text_mask(label, text_height).shape[1]
+    left, top, _, _ = font(text_height).getbbox(label, anchor="ls")
+    at_x = x + (width - inked) // 2 - left
+    return (box, Text(label, at_x, y - top, font(text_height).getlength(label), text_height, color, rim))
+
+
+def _rim_width(coverage: NDArray[np.float64]) -> int:
+    return max(1, round(0.1 * len(coverage)))
+
+
+def _rim_tone(color: str) -> float:
+    """Give what sets a colour off: 0, black, around a light one, and 1, white, around a dark one."""
+    return 0.0 if sum(rgb(color)) / 3 >= 0.5 else 1.0
+
+
+def _hex(tone: float) -> str:
+    return "#ffffff" if tone else "#000000"
+
+
 def _mix(part: NDArray[np.uint8], ink: NDArray[np.float64], rim: NDArray[np.float64], color: str) -> None:
     """Mix a colour, and a rim around it, into an image by coverage (0–1), in place; what they touch is opaque."""
-    tone = np.array(rgb(color))
-    rim_tone = np.zeros(3) if tone.mean() >= 0.5 else np.ones(3)
-    for share, one in ((_RIM_ALPHA * rim, rim_tone), (ink, tone)):
+    for share, one in ((_RIM_ALPHA * rim, np.full(3, _rim_tone(color))), (ink, np.array(rgb(color)))):
         part[..., :3] = np.rint((1 - share[..., None]) * part[..., :3] + share[..., None] * 255 * one)
     if part.shape[-1] == 4:
         part[..., 3] = np.maximum(part[..., 3], np.rint(255 * rim)).astype(np.uint8)
@@ -276,13 +313,12 @@ def _mix(part: NDArray[np.uint8], ink: NDArray[np.float64], rim: NDArray[np.floa
 @lru_cache(maxsize=64)
 def _text_mask(text: str, height: int) -> NDArray[np.float64]:
     """Rasterise text: coverage 0–1, cut to the ink."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    # the basic layout engine gives the same pixels whether or not the system has libraqm
-    font = ImageFont.truetype(FONT, height, layout_engine=ImageFont.Layout.BASIC)
-    left, top, right, bottom = font.getbbox(text)
+    letters = font(height)
+    left, top, right, bottom = letters.getbbox(text)
     canvas = Image.new("L", (math.ceil(right - left), math.ceil(bottom - top)))
-    ImageDraw.Draw(canvas).text((-left, -top), text, fill=255, font=font)
+    ImageDraw.Draw(canvas).text((-left, -top), text, fill=255, font=letters)
     made: NDArray[np.float64] = np.asarray(canvas) / 255
     made.setflags(write=False)
     return made

@@ -38,6 +38,9 @@ def in_order(do: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         What `items` or `do` raises; what has not begun by then is not begun.
     """
     threads = min(_MOST_THREADS, processors())
+    if threads == 1:
+        yield from map(do, items)
+        return
     underway: deque[Future[R]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="slicemap-write") as pool:
         try:

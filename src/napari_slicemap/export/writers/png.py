@@ -9,6 +9,8 @@ from pydantic import Field
 
 from ...files import FileModel
 from ..figure import Figure
+from . import Takes
+from .embedded import KEYWORD, provenance_text
 
 
 class PngOptions(FileModel):
@@ -18,20 +20,26 @@ class PngOptions(FileModel):
 
 
 class PngWriter:
-    """8-bit RGB or RGBA. A pixel size below 0.47 nm is more than PNG can state; only the sidecar has it then."""
+    """8-bit RGB or RGBA. A pixel size below 0.47 nm is more than PNG can state; only the sidecar has it then.
+
+    The provenance is a text chunk (iTXt) under the keyword ``napari-slicemap``.
+    """
 
     name: ClassVar[str] = "png"
     suffix: ClassVar[str] = ".png"
     summary: ClassVar[str] = "PNG, lossless, with physical resolution"
     largest_side: ClassVar[int] = 2**31 - 1
+    takes: ClassVar[Takes] = "picture"
+    folder: ClassVar[bool] = False
     Options: ClassVar[type[FileModel]] = PngOptions
 
     def write(self, path: Path, figure: Figure, options: PngOptions) -> None:
         """Write the file; see :class:`Writer`."""
         from .png_encoder import encode_png
 
+        text = {KEYWORD: said} if (said := provenance_text(figure)) else {}
         with path.open("wb") as stream:
-            encode_png(stream, figure.picture, options.compress_level, _px_per_metre(figure.pixel_size_um))
+            encode_png(stream, figure.picture, options.compress_level, _px_per_metre(figure.pixel_size_um), text)
 
 
 def _px_per_metre(size_um: float | None) -> int | None:

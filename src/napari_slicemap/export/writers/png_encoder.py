@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from isal import isal_zlib
 
 from ...render.picture import Picture
 from .ordered import in_order
+from .sink import Sink
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,48 +31,99 @@ _SAMPLED = 8
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {3: 2, 4: 6}
 _METRE = 1
-_ZLIB_HEADER = b"\x78\x01"
+ZLIB_HEADER = b"\x78\x01"
 _LAST_BLOCK = b"\x03\x00"  # empty: the strips' blocks say that more follow
 _ADLER_BASE = 65521
 
 
-class _Strip(NamedTuple):
-    rows: NDArray[np.uint8]  # (h, W, 3 or 4)
-    above: NDArray[np.uint8]  # (1, W, 3 or 4): zeros above the first
+class Strip(NamedTuple):
+    """Some rows of a picture, and the one above them."""
+
+    rows: NDArray[np.uint8]  # (h, W, samples)
+    above: NDArray[np.uint8]  # (1, W, samples): zeros above the first
 
 
-class _Encoded(NamedTuple):
-    chunk: bytes
+class Encoded(NamedTuple):
+    """A strip as a part of a deflate stream."""
+
+    content: bytes
     size: int  # bytes before deflating
     adler: int
 
 
-def encode_png(stream: BinaryIO, picture: Picture, level: int, px_per_metre: int | None = None) -> None:
+def encode_png(
+    stream: Sink, picture: Picture, level: int, px_per_metre: int | None = None, text: Mapping[str, str] | None = None
+) -> None:
     """Write a picture as PNG.
 
     Parameters
     ----------
-    stream : binary file
-        Written from where it stands; it need not be seekable.
+    stream : Sink
+        Such as a file opened for writing; it need not be seekable.
     picture : Picture
         RGB or RGBA, 8 bits.
     level : int
         0 stores; 1–3 are those of ISA-L, which are many times faster; 4–9 are those of zlib.
     px_per_metre : int, optional
         Resolution to state, above 0.
+    text : mapping of str to str, optional
+        Keyword → text to embed (iTXt). It is not compressed: readers guard against texts that inflate.
     """
     height, width, samples = picture.shape
     stream.write(_SIGNATURE)
     stream.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[samples], 0, 0, 0)))
     if px_per_metre is not None:
         stream.write(_chunk(b"pHYs", struct.pack(">IIB", px_per_metre, px_per_metre, _METRE)))
-    stream.write(_chunk(b"IDAT", _ZLIB_HEADER))
+    for keyword, said in (text or {}).items():
+        stream.write(_chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + said.encode("utf-8")))
+    stream.write(_chunk(b"IDAT", ZLIB_HEADER))
     adler = 1
-    for made in in_order(partial(_encoded, level=level), _strips(picture)):
-        stream.write(made.chunk)
-        adler = _adler_combined(adler, made.adler, made.size)
-    stream.write(_chunk(b"IDAT", _LAST_BLOCK + struct.pack(">I", adler)))
+    for chunk, made in in_order(partial(_as_chunk, level=level), strips_of(picture)):
+        stream.write(chunk)
+        adler = adler_combined(adler, made.adler, made.size)
+    stream.write(_chunk(b"IDAT", zlib_end(adler)))
     stream.write(_chunk(b"IEND", b""))
+
+
+def strips_of(picture: Picture) -> Iterator[Strip]:
+    """Cut a picture into strips of a height that depends on its shape alone."""
+    _, width, samples = picture.shape
+    above = np.zeros((1, width, samples), np.uint8)
+    for rows in picture.strips(max(1, _STRIP_BYTES // (width * samples))):
+        yield Strip(rows, above)
+        above = rows[-1:]
+
+
+def encoded(strip: Strip, level: int) -> Encoded:
+    """Filter and deflate a strip.
+
+    Parameters
+    ----------
+    strip : Strip
+        uint8, with any number of samples.
+    level : int
+        As for :func:`encode_png`.
+
+    Returns
+    -------
+    Encoded
+        To follow :data:`ZLIB_HEADER` and the strips above it; after the last one comes :func:`zlib_end`.
+    """
+    filtered = _filtered(strip)
+    return Encoded(_deflated(filtered, level), filtered.nbytes, isal_zlib.adler32(filtered))
+
+
+def zlib_end(adler: int) -> bytes:
+    """Give what ends a zlib stream; `adler` is the Adler-32 of all of its content."""
+    return _LAST_BLOCK + struct.pack(">I", adler)
+
+
+def adler_combined(first: int, second: int, size: int) -> int:
+    """Give Adler-32 of two parts one after the other from theirs; `size` is that of the second, in bytes."""
+    sum_1, sum_2 = first & 0xFFFF, second & 0xFFFF
+    low = (sum_1 + sum_2 - 1) % _ADLER_BASE
+    high = ((first >> 16) + (second >> 16) + (sum_1 - 1) * size) % _ADLER_BASE
+    return high << 16 | low
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
@@ -79,17 +131,9 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return b"".join((struct.pack(">I", len(content)), kind, content, struct.pack(">I", check)))
 
 
-def _strips(picture: Picture) -> Iterator[_Strip]:
-    _, width, samples = picture.shape
-    above = np.zeros((1, width, samples), np.uint8)
-    for rows in picture.strips(max(1, _STRIP_BYTES // (width * samples))):
-        yield _Strip(rows, above)
-        above = rows[-1:]
-
-
-def _encoded(strip: _Strip, level: int) -> _Encoded:
-    filtered = _filtered(strip)
-    return _Encoded(_chunk(b"IDAT", _deflated(filtered, level)), filtered.nbytes, isal_zlib.adler32(filtered))
+def _as_chunk(strip: Strip, level: int) -> tuple[bytes, Encoded]:
+    made = encoded(strip, level)
+    return _chunk(b"IDAT", made.content), made
 
 
 def _deflated(content: NDArray[np.uint8], level: int) -> bytes:
@@ -101,16 +145,8 @@ def _deflated(content: NDArray[np.uint8], level: int) -> bytes:
     return slow.compress(content.data) + slow.flush(zlib.Z_FULL_FLUSH)
 
 
-def _adler_combined(first: int, second: int, size: int) -> int:
-    """Give Adler-32 of two parts one after the other from theirs; `size` is that of the second, in bytes."""
-    sum_1, sum_2 = first & 0xFFFF, second & 0xFFFF
-    low = (sum_1 + sum_2 - 1) % _ADLER_BASE
-    high = ((first >> 16) + (second >> 16) + (sum_1 - 1) * size) % _ADLER_BASE
-    return high << 16 | low
-
-
 # --- filters ------------------------------------------------------------------------------------------------------
-def _filtered(strip: _Strip) -> NDArray[np.uint8]:
+def _filtered(strip: Strip) -> NDArray[np.uint8]:
     """Put each byte as its difference from a guess: ``(h, 1 + W * samples)``, each row led by its filter's number.
 
     The filter is that whose differences are smallest over some of the rows: the usual guess at what deflates best.

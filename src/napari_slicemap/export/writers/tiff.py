@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ...files import FileModel
 from ..figure import Figure
+from . import Takes
+from .embedded import provenance_text
 from .ordered import in_order
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ _WORST_GROWTH = 1.5
 _DEFLATE_LEVEL = 2
 """ISA-L's, which is several times faster than zlib at much the same size."""
 
+_PROVENANCE_TAG, _BYTES = 65000, 7
+
 
 class TiffOptions(FileModel):
     """Options of TIFF: ``compression`` none, deflate, lzw or zstd (the last one is not read everywhere)."""
@@ -31,12 +35,17 @@ class TiffOptions(FileModel):
 
 
 class TiffWriter:
-    """8-bit RGB or RGBA; as BigTIFF where it might not fit into 4 GiB."""
+    """8-bit RGB or RGBA; as BigTIFF where it might not fit into 4 GiB.
+
+    The provenance is in tag 65000, as bytes; the description is the figure's name.
+    """
 
     name: ClassVar[str] = "tif"
     suffix: ClassVar[str] = ".tif"
     summary: ClassVar[str] = "TIFF (RGB), lossless, with physical resolution"
     largest_side: ClassVar[int] = 2**32 - 1
+    takes: ClassVar[Takes] = "picture"
+    folder: ClassVar[bool] = False
     Options: ClassVar[type[FileModel]] = TiffOptions
 
     def write(self, path: Path, figure: Figure, options: TiffOptions) -> None:
@@ -48,13 +57,16 @@ class TiffWriter:
         known: dict[str, Any] = {"resolutionunit": "NONE", "resolution": (1, 1)}
         if figure.pixel_size_um is not None:
             known = {"resolutionunit": "CENTIMETER", "resolution": (_CM_UM / figure.pixel_size_um,) * 2}
+        if said := provenance_text(figure).encode("ascii"):
+            known["extratags"] = [(_PROVENANCE_TAG, _BYTES, len(said), said, True)]
         compressed = options.compression != "none"
         tifffile.imwrite(
             path,
             in_order(partial(_encoded, compression=options.compression), figure.picture.strips(rows)),
             shape=figure.picture.shape,
             dtype="uint8",
-            bigtiff=height * width * samples * _WORST_GROWTH > _CLASSIC_BYTES,
+            bigtiff=height * width * samples * _WORST_GROWTH + len(said) > _CLASSIC_BYTES,
+            description=figure.name.encode("ascii", "replace").decode("ascii") or None,
             photometric="rgb",
             planarconfig="contig",
             extrasamples=["unassalpha"] if samples == 4 else None,
