@@ -9,7 +9,7 @@ from PIL import Image
 
 from napari_slicemap.export.figure import Figure
 from napari_slicemap.export.writers import find_writer, jpeg_encoder
-from napari_slicemap.export.writers.contract import WriterContract
+from napari_slicemap.export.writers.contract import PictureContract
 from napari_slicemap.render.picture import Picture
 
 
@@ -35,7 +35,7 @@ def jpeg_provenance(path):
     return json.loads(said) if said else None
 
 
-class TestJpeg(WriterContract):
+class TestJpeg(PictureContract):
     writer_class = type(find_writer("jpg"))
     lossless = False
     keeps_alpha = False

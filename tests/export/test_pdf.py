@@ -10,7 +10,7 @@ import pytest
 from napari_slicemap.errors import PlanError
 from napari_slicemap.export.figure import Figure
 from napari_slicemap.export.writers import find_writer, pdf
-from napari_slicemap.export.writers.contract import WriterContract
+from napari_slicemap.export.writers.contract import PictureContract
 from napari_slicemap.render.drawings import Bar, Rim, Shape, Text
 from napari_slicemap.render.picture import Picture
 
@@ -67,7 +67,7 @@ DRAWINGS = (
 )
 
 
-class TestPdf(WriterContract):
+class TestPdf(PictureContract):
     writer_class = type(find_writer("pdf"))
     read = staticmethod(pdfium_picture)
     read_provenance = staticmethod(pdfium_provenance)

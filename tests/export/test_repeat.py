@@ -143,7 +143,7 @@ def test_a_stored_level_that_is_gone_is_told(own, plan, out, tmp_path, monkeypat
 # --- one record for many --------------------------------------------------------------------------------------
 @pytest.fixture
 def crops(own, plan, out, monkeypatch):
-    monkeypatch.setattr("napari_slicemap.export.run.MANY_CELLS", 10)
+    monkeypatch.setattr("napari_slicemap.export.prepare.MANY_CELLS", 10)
     write_cells(own, 70)
     report = run_export(plan(CELLS), open_dataset(own))
     assert report.counts["ok"] == 70

@@ -38,7 +38,7 @@ def out(tmp_path):
 @pytest.fixture(params=[False, True], ids=["sidecars", "one record"])
 def shared(request, monkeypatch):
     """Whether the crops of a run share one record, as many of them do."""
-    monkeypatch.setattr("napari_slicemap.export.run.MANY_CELLS", 3 if request.param else 100)
+    monkeypatch.setattr("napari_slicemap.export.prepare.MANY_CELLS", 3 if request.param else 100)
     return request.param
 
 
@@ -167,14 +167,14 @@ def test_renamed_outputs_are_found_again(own, plan, out):
 
 
 def test_crops_that_get_sidecars_leave_the_record_and_the_other_way_round(own, plan, out, monkeypatch):
-    monkeypatch.setattr("napari_slicemap.export.run.MANY_CELLS", 3)
+    monkeypatch.setattr("napari_slicemap.export.prepare.MANY_CELLS", 3)
     run_export(plan(CELLS), open_dataset(own))
     assert not list(out.glob("*.png.provenance.json"))
-    monkeypatch.setattr("napari_slicemap.export.run.MANY_CELLS", 100)
+    monkeypatch.setattr("napari_slicemap.export.prepare.MANY_CELLS", 100)
     run_export(plan(CELLS, overwrite="overwrite"), open_dataset(own))
     assert len(list(out.glob("*.png.provenance.json"))) == len(bytes_of(out))
     assert resumed(plan(CELLS), own) == set()
-    monkeypatch.setattr("napari_slicemap.export.run.MANY_CELLS", 3)
+    monkeypatch.setattr("napari_slicemap.export.prepare.MANY_CELLS", 3)
     run_export(plan(CELLS, overwrite="overwrite"), open_dataset(own))
     assert not list(out.glob("*.png.provenance.json"))
 
@@ -214,8 +214,8 @@ def test_what_dead_runs_have_left_is_removed_and_nothing_else(own, plan, out):
 RUN = """
 import sys
 from napari_slicemap import ExportPlan, open_dataset, run_export
-from napari_slicemap.export import run
-run.MANY_CELLS = int(sys.argv[3])
+from napari_slicemap.export import prepare
+prepare.MANY_CELLS = int(sys.argv[3])
 select = {"kind": "cell", "all": True, "size_px": 24}
 plan = ExportPlan.model_validate({"output_folder": sys.argv[2], "select": [select]})
 run_export(plan, open_dataset(sys.argv[1]), on_progress=lambda *_: print(flush=True))
@@ -234,7 +234,7 @@ def killed(folder, out, many, chance):
 
 def check_kill(tmp_path, monkeypatch, many, chance):
     """Hold a run that was killed and resumed against an undisturbed one."""
-    monkeypatch.setattr("napari_slicemap.export.run.MANY_CELLS", many)
+    monkeypatch.setattr("napari_slicemap.export.prepare.MANY_CELLS", many)
     folder = tmp_path / "own"
     if not folder.exists():
         write_cells(write_dataset(folder), 60)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from napari_slicemap.export.figure import Figure
 from napari_slicemap.export.writers import find_writer
-from napari_slicemap.export.writers.contract import WriterContract
+from napari_slicemap.export.writers.contract import PictureContract
 from napari_slicemap.render.drawings import Bar, Rim, Shape, Text
 from napari_slicemap.render.picture import Picture
 
@@ -66,7 +66,7 @@ def qt_drawn(path, shape):
     return raw.reshape(shape[0], image.bytesPerLine())[:, : 3 * shape[1]].reshape(shape[0], shape[1], 3)
 
 
-class TestSvg(WriterContract):
+class TestSvg(PictureContract):
     writer_class = type(find_writer("svg"))
     read = staticmethod(svg_picture)
     read_provenance = staticmethod(svg_provenance)

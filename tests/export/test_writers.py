@@ -18,7 +18,7 @@ from PIL import Image
 from napari_slicemap.errors import UnknownNameError
 from napari_slicemap.export.figure import Figure
 from napari_slicemap.export.writers import find_writer, png_encoder, writers
-from napari_slicemap.export.writers.contract import WriterContract
+from napari_slicemap.export.writers.contract import PictureContract
 from napari_slicemap.export.writers.ordered import in_order
 from napari_slicemap.render.picture import Picture
 
@@ -51,7 +51,7 @@ def tifffile_tiff(path):
         return page.asarray(), {1: None, 3: 10_000 * by / number}[int(unit)]
 
 
-class TestPng(WriterContract):
+class TestPng(PictureContract):
     writer_class = type(find_writer("png"))
     read = staticmethod(pillow_png)
     read_provenance = staticmethod(png_provenance)
@@ -150,7 +150,7 @@ class TestPng(WriterContract):
         assert b"pHYs" not in (tmp_path / "f.png").read_bytes()
 
 
-class TestTiff(WriterContract):
+class TestTiff(PictureContract):
     writer_class = type(find_writer("tif"))
     read = staticmethod(tifffile_tiff)
     read_provenance = staticmethod(tiff_provenance)

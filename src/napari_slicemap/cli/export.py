@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import running
 from .plan_options import build_plans, save
 
 if TYPE_CHECKING:
-    from ..dataset import Dataset
-    from ..export.items import ExportItem
-    from ..export.plan import ExportPlan
-    from ..export.run import ExportReport, Prepared
-    from ..export.runner import ExportResult
+    from ..export.run import Prepared
 
 
 def _names(what: str) -> Any:
@@ -24,8 +22,9 @@ def _names(what: str) -> Any:
 def export(
     ctx: typer.Context,
     dataset: Annotated[
-        Path, typer.Argument(help="Acquisition folder, tiles.csv or slicemap.toml.", show_default=False)
-    ],
+        Path | None,
+        typer.Argument(help="Acquisition folder, tiles.csv or slicemap.toml; --from knows it.", show_default=False),
+    ] = None,
     plan: Annotated[Path | None, typer.Option(help="A plan file (.toml or .json); options go over it.")] = None,
     fovs: Annotated[list[str] | None, _names("FOVs.")] = None,
     rois: Annotated[list[str] | None, _names("ROIs by name or id, on FOVs and on maps.")] = None,
@@ -99,6 +98,23 @@ def export(
         list[str] | None, typer.Option("--option", help="Of the format, such as compression=lzw.", show_default=False)
     ] = None,
     save_plan: Annotated[Path | None, typer.Option(help="Write the plan to a file, too.")] = None,
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="Repeat what a .provenance.json tells of, pixel by pixel.")
+    ] = None,
+    item: Annotated[str, typer.Option(help="With --from, of a record of many: which, such as cell:a_cell_7.")] = "",
+    changed_sources: Annotated[
+        str, typer.Option(help="With --from: refuse source files that have changed since, or accept them.")
+    ] = "refuse",
+    runner: Annotated[
+        str, typer.Option(help="serial; threads or dask: several items at a time.", show_default="serial")
+    ] = "",
+    workers: Annotated[
+        int | None, typer.Option(help="How many items at a time; threads, unless --runner dask.")
+    ] = None,
+    scheduler: Annotated[str, typer.Option(help="A dask cluster that is there, such as tcp://10.0.0.1:8786.")] = "",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Skip what an earlier run into the folder has finished and is unchanged.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be written, and stop.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
 ) -> None:
@@ -113,19 +129,45 @@ def export(
     [bold]slicemap export my_run --rois ROI_001,ROI_002 --masks cell --format tif -o figures[/bold]
 
     [bold]slicemap export my_run --plan figure2.toml --dry-run[/bold]
-    """
-    from ..dataset import open_dataset
 
+    [bold]slicemap export my_run --cells all --workers 8 --resume[/bold]
+
+    [bold]slicemap export --from figures/map_01.png.provenance.json -o again[/bold]
+    """
     given = {name: value for name, value in ctx.params.items() if _was_given(ctx, name)}
+    strategy = running.choose_strategy(runner, workers, scheduler)
+    if from_ is not None:
+        prepared = _repeated(given, dataset, from_, changed_sources)
+    else:
+        prepared = _planned(given, dataset, plan, save_plan, resume)
+    if dry_run:
+        running.dry_run(prepared, json)
+    else:
+        running.run(prepared, strategy, json)
+
+
+def _planned(
+    given: dict[str, Any], dataset: Path | None, file: Path | None, save_to: Path | None, resume: bool
+) -> list[Prepared]:
+    """Check the plans that the options make, all of them before any of them runs."""
+    from ..dataset import open_dataset
+    from ..errors import PlanError
+    from ..export.checks import noted
+    from ..export.run import prepare
+
+    if dataset is None:
+        raise PlanError(["say which DATASET; only --from does without"])
+    if idle := [name for name in ("item", "changed_sources") if name in given]:
+        raise PlanError([f"--{name.replace('_', '-')} goes with --from" for name in idle])
     opened = open_dataset(dataset)
-    plans = build_plans(given, plan, opened)
-    if save_plan is not None:
-        save(plans, save_plan)
-    for made in plans:
-        if dry_run:
-            _dry_run(made, opened, json)
-        else:
-            _run(made, opened, json)
+    plans = build_plans(given, file, opened)
+    if save_to is not None:
+        save(plans, save_to)
+    faults: list[str] = []
+    made = [noted(faults, partial(prepare, one, opened, resume=resume)) for one in plans]
+    if faults:
+        raise PlanError(list(dict.fromkeys(faults)))
+    return made
 
 
 def _was_given(ctx: typer.Context, name: str) -> bool:
@@ -133,103 +175,26 @@ def _was_given(ctx: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-# --- running and saying how it went ---------------------------------------------------------------------------
-def _dry_run(plan: ExportPlan, dataset: Dataset, as_json: bool) -> None:
-    from ..errors import SlicemapError
-    from ..export.run import estimated_bytes, prepare
-    from ..files import to_json
-
-    def size_of(item: ExportItem) -> int | None:
-        try:
-            return estimated_bytes(item, dataset)
-        except SlicemapError:  # an image that cannot be read fails its own item, in the run itself
-            return None
-
-    prepared = prepare(plan, dataset)
-    rows: list[dict[str, Any]] = [
-        {"item_id": item.item_id, "output": str(path), "bytes_at_most": size_of(item)}
-        for item, path in zip(prepared.resolution.items, prepared.outputs, strict=True)
-    ]
-    if as_json:
-        typer.echo(to_json({"items": rows, "left_out": prepared.resolution.left_out}))
-        return
-    for row in rows:
-        size = row["bytes_at_most"]
-        room = "size unknown: its image cannot be read" if size is None else f"up to {size / 2**20:.1f} MiB"
-        typer.echo(f"would write {row['output']}  ({row['item_id']}, {room})")
-    _say_left_out(prepared)
+_OF_A_REPEAT = {
+    "dataset", "from_", "item", "changed_sources", "output_folder", "overwrite", "runner", "workers", "scheduler",
+    "resume", "dry_run", "json",
+}  # fmt: skip
 
 
-def _say_left_out(prepared: Prepared) -> None:
-    for reason in prepared.resolution.left_out:
-        typer.echo(f"left out: {reason}; --include-excluded takes it", err=True)
+def _repeated(given: dict[str, Any], dataset: Path | None, sidecar: Path, changed: str) -> list[Prepared]:
+    """Check the repetition of what a record tells of; it says for itself what is made."""
+    from ..dataset import open_dataset
+    from ..errors import PlanError
+    from ..export.repeat import prepare_repeat
 
-
-def _run(plan: ExportPlan, dataset: Dataset, as_json: bool) -> None:
-    from ..export.run import run_export
-    from ..files import to_json
-
-    with progress() as tell:
-        report = run_export(plan, dataset, on_progress=tell)
-    if as_json:
-        typer.echo(to_json({"counts": report.counts, "left_out": report.left_out, "results": _rows(report)}))
-    else:
-        _say_report(report)
-    if report.counts["failed"]:
-        raise typer.Exit(1)
-
-
-def _rows(report: ExportReport) -> list[dict[str, Any]]:
-    return [
-        {
-            "item_id": result.item_id,
-            "ok": result.ok,
-            "output": result.output_path,
-            "error": result.error,
-            "warnings": result.metadata.get("warnings", []),
-            "seconds": round(result.seconds, 3),
-            "bytes": result.bytes,
-        }
-        for result in report.results
-    ]
-
-
-def _say_report(report: ExportReport) -> None:
-    for result in report.results:
-        if result.ok:
-            typer.echo(f"wrote {result.output_path}")
-        for warning in result.metadata.get("warnings", []):
-            typer.echo(f"  note: {warning}", err=True)
-        if not result.ok:
-            typer.echo(f"failed {result.item_id}: {result.error}", err=True)
-    for reason in report.left_out:
-        typer.echo(f"left out: {reason}; --include-excluded takes it", err=True)
-    counts = report.counts
-    typer.echo(f"{counts['ok']} written, {counts['failed']} failed")
-
-
-class progress:  # noqa: N801 - used as a `with` statement's verb
-    """A progress bar on a terminal; nothing elsewhere, where lines say what was written."""
-
-    def __enter__(self) -> Any:
-        from rich.console import Console
-        from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        self._bar = Progress(
-            *Progress.get_default_columns()[:2],
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._bar.start()
-        self._task = self._bar.add_task("exporting", total=None)
-        return self._tell
-
-    def _tell(self, result: ExportResult, done: int, total: int) -> None:
-        self._bar.update(self._task, description=result.item_id, completed=done, total=total)
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+    if idle := [f"--{name.replace('_', '-')}" for name in given if name not in _OF_A_REPEAT]:
+        raise PlanError([f"--from repeats an output as it was made; {', '.join(idle)} cannot change it"])
+    return prepare_repeat(
+        sidecar,
+        given.get("output_folder"),
+        dataset=None if dataset is None else open_dataset(dataset),
+        item=given.get("item", ""),
+        changed_sources=changed,  # type: ignore[arg-type]
+        overwrite=given.get("overwrite"),
+        resume=given.get("resume", False),
+    )

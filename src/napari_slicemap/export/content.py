@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from ..dataset import Dataset
 from ..render.profile import Profile
@@ -49,6 +50,14 @@ class Content(Protocol):
         """How it was made: what a writer embeds."""
 
 
+@runtime_checkable
+class NeedsPackages(Protocol):
+    """A writer whose format needs packages that may not be installed; such a writer has this member as well."""
+
+    needs: ClassVar[Mapping[str, str]]
+    """Name of a module → how to install it."""
+
+
 def content_of(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dataset, takes: Takes) -> Content:
     """Make of an item what a writer takes; see :func:`faults_of` for what cannot be made.
 
@@ -68,7 +77,7 @@ def content_of(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Da
 
 def faults_of(items: tuple[ExportItem, ...], plan: ExportPlan, writer: Writer) -> list[str]:
     """List what a plan asks of a format that it cannot hold."""
-    faults = []
+    faults = lacking(writer)
     kinds = {item.kind for item in items}
     if "stack" in kinds and writer.takes == "picture":
         faults.append(f"{writer.name} holds one picture, and a stack is many; choose a format of movies or data")
@@ -86,4 +95,16 @@ def faults_of(items: tuple[ExportItem, ...], plan: ExportPlan, writer: Writer) -
         faults.append("t = all: a stack along slices shows one time point")
     if plan.z == "all" and any(item.kind == "stack" and item.members for item in items):
         faults.append("z = all: a stack along slices has its slices along z; choose one plane, max or mean")
+    if "fps" in writer.Options.model_fields and plan.options.get("fps") is None:
+        faults += [
+            f"{item.stem}: slices have no times; give fps"
+            for item in items
+            if item.kind == "stack" and len(item.members) > 1
+        ]
     return faults
+
+
+def lacking(writer: Writer) -> list[str]:
+    """List the packages that a format needs and that are not installed, each with how to install it."""
+    needs = writer.needs if isinstance(writer, NeedsPackages) else {}
+    return [f"{writer.name} needs the package {name}: {how}" for name, how in needs.items() if find_spec(name) is None]

@@ -103,16 +103,20 @@ def _run(group: Group, flag: Path) -> list[ExportResult]:
 
 
 def _results(future: Any, group: Group) -> list[ExportResult]:
-    """Give what a task came to; one that could not be run has failed items, and says why."""
-    if future.status == "finished":
+    """Give what a task came to; one that could not be run has failed items, and says why.
+
+    A result whose worker dies before it was fetched is made again meanwhile.
+    """
+    try:
         found: list[ExportResult] = future.result()
-        return found
-    error = future.exception()
-    said = f"no worker could do it: {type(error).__name__}: {' '.join(str(error).split())}"
-    trace = "".join(tb.format_exception(error))
-    return [
-        ExportResult(item.item_id, False, item.output_path, said, trace, metadata=dict(item.metadata)) for item in group
-    ]
+    except Exception as error:  # whatever befell the cluster: the items have failed, and are told
+        said = f"no worker could do it: {type(error).__name__}: {' '.join(str(error).split())}"
+        trace = tb.format_exc()
+        return [
+            ExportResult(item.item_id, False, item.output_path, said, trace, metadata=dict(item.metadata))
+            for item in group
+        ]
+    return found
 
 
 @contextmanager

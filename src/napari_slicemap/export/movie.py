@@ -88,7 +88,7 @@ class Movie:
 
     def delays_ms(self, fps: float | None, speed: float) -> list[float]:
         """Find out how long each frame is to be shown; see :func:`~.timing.delays_ms`. One alone needs no time."""
-        known = self.times_s or ((0.0,) if self.count == 1 else (math.nan,) * self.count)
+        known = (0.0,) if self.count == 1 else self.times_s or (math.nan,) * self.count
         return delays_ms(known, self.name, fps, speed)
 
     def frames(self, labelled: bool) -> Frames:

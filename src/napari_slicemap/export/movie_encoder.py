@@ -24,7 +24,9 @@ _THREADS = 4
 _BT709 = 1
 
 
-def encode_mp4(path: str | Path, frames: Frames, delays_ms: Sequence[float], *, quality: int = 17) -> None:
+def encode_mp4(
+    path: str | Path, frames: Frames, delays_ms: Sequence[float], *, quality: int = 17, comment: str = ""
+) -> None:
     """Write a movie as MP4: H.264, 4:2:0, colours as BT.709, no date.
 
     Parameters
@@ -38,6 +40,8 @@ def encode_mp4(path: str | Path, frames: Frames, delays_ms: Sequence[float], *, 
         How long each frame is shown, ms: kept to 1/90 ms each, at least that long, without drift.
     quality : int
         The encoder's constant rate factor: 0 (without loss but for the halved colour) to 51 (worst).
+    comment : str
+        Text to embed among the metadata; without NUL.
 
     Raises
     ------
@@ -56,6 +60,8 @@ def encode_mp4(path: str | Path, frames: Frames, delays_ms: Sequence[float], *, 
     # without the versions of the libraries, which are no part of the movie
     plain = {"fflags": "+bitexact", "movflags": "+faststart"}
     with av.open(str(path), "w", format="mp4", container_options=plain) as container:
+        if comment:
+            container.metadata["comment"] = comment
         stream = _stream(container, height + height % 2, width + width % 2, quality)
         convert = _converter(av)
         durations = dict(zip(starts[:-1], np.diff(starts).tolist(), strict=True))

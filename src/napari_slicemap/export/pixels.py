@@ -47,6 +47,8 @@ class PixelData:
         How it was made: what a writer embeds.
     unread : dict of str to str
         FOVs that could not be read and are 0, and why; complete once all was read.
+    told : list of str
+        What a writer could not keep; complete once all was written.
     """
 
     source: ImageSource
@@ -54,6 +56,7 @@ class PixelData:
     sources: tuple[Path, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
 
     @property
     def level(self) -> int:
@@ -77,8 +80,12 @@ class PixelData:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the reader of the file should know; complete once all was read."""
-        return (*(f"not readable: {reason}" for reason in self.missing), *self.notes)
+        """What the reader of the file should know; complete once all was written."""
+        return (*(f"not readable: {reason}" for reason in self.missing), *self.notes, *dict.fromkeys(self.told))
+
+    def tell(self, warning: str) -> None:
+        """Note what a format has no place for; for writers."""
+        self.told.append(warning)
 
 
 def read_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dataset) -> PixelData:
@@ -134,7 +141,7 @@ def read_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dat
         def read_labels(t: int, z: int, top: int, bottom: int) -> NDArray[Any]:  # noqa: ARG001 - masks have no times
             one = fields[z] if item.members else first
             band = Window(one.cells.x0, one.cells.x1, one.cells.y0 + top, one.cells.y0 + bottom)
-            found = one.read_labels(name, band).astype(np.int32)
+            found = one.read_labels(name, band)
             return found if shape is None else np.where(inside_rows(shape, top, bottom, width), found, 0)
 
         return read_labels

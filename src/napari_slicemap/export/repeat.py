@@ -14,10 +14,11 @@ from ..files import read_json
 from ..render.profile import Profile
 from .items import ExportItem
 from .plan import ExportPlan, Overwrite
+from .prepare import Prepared, prepare_items
 from .provenance import origin_of
 from .resolve import Resolution
 from .results import ExportReport
-from .run import Prepared, Progress, prepare_items, run_prepared
+from .run import Progress, run_prepared
 from .shared_record import runs_in, single_records
 from .strategies import find_strategy
 

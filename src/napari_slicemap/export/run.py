@@ -1,192 +1,36 @@
-"""``run_export``: check, resolve, run, report."""
+"""``run_export``: check, run, report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ..dataset import Dataset
-from ..errors import PlanError
-from ..render.profile import Profile
-from .checks import (
-    checked_options,
-    chosen_profile,
-    folder_faults,
-    map_faults,
-    name_faults,
-    noted,
-    output_folder,
-    side_faults,
-    space_faults,
-)
-from .content import faults_of
+from ..errors import PlanError, SlicemapError
+from .checks import estimated_bytes, noted
 from .items import ExportItem
 from .lock import locked, remove_leftovers
-from .outputs import Target, choose_targets
+from .outputs import Target
 from .plan import ExportPlan
-from .resolve import Resolution, resolve
-from .results import RESULTS_FILE, counted, earlier_rows, write_results
+from .prepare import Prepared as Prepared
+from .prepare import prepare as prepare
+from .results import RESULTS_FILE, counted, write_results
 from .results import ExportReport as ExportReport
 from .resume import DONE_FOLDER, note_begun, note_ended
 from .runner import ExportResult, JobItem, JobRunner, Strategy, one_line
-from .shared_record import Journal, fold, read_runs
+from .shared_record import Journal, fold
 from .strategies import find_strategy, strategy_faults
-from .work import Opened, Recipe, describe, describe_cell, make
-from .writers import Writer, find_writer
+from .work import describe, describe_cell, make
 
-MANY_CELLS = 100
-"""From so many cell crops on, a run has one record for all of them."""
-_TOGETHER = 32
-"""Cell crops that are made durable together."""
+_TOGETHER, _GROUPS = 32, 64
+"""Small items that are made durable together at most, and groups that a run has at least to share out."""
+_SMALL_BYTES = 2**20
+"""Pixels of an item that is small: what goes with it costs more than they do."""
 
 Progress = Callable[[ExportResult, int, int], None]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A plan that passed every check.
-
-    Parameters
-    ----------
-    plan : ExportPlan
-        The plan.
-    resolution : Resolution
-        Its items.
-    recipe : Recipe
-        What they share: plan, profile as found now, options, dataset.
-    writer : Writer
-        Of the format.
-    folder : Path
-        Where to.
-    targets : tuple of Target
-        One for each item: its file, and whether an earlier run has done it.
-    resume : bool
-        Whether what an earlier run has done is taken up.
-    """
-
-    plan: ExportPlan
-    resolution: Resolution
-    recipe: Recipe
-    writer: Writer
-    folder: Path
-    targets: tuple[Target, ...]
-    resume: bool = False
-
-    @property
-    def outputs(self) -> tuple[Path, ...]:
-        """The file of each item."""
-        return tuple(target.output for target in self.targets)
-
-    @cached_property
-    def shares_record(self) -> bool:
-        """Whether the items are so many cell crops that they share one record."""
-        items = self.resolution.items
-        return len(items) >= MANY_CELLS and all(item.kind == "cell" for item in items)
-
-    def choose_targets(self) -> tuple[Target, ...]:
-        """Choose the files by what is there now; see :func:`~.outputs.choose_targets`."""
-        recipe = self.recipe if self.resume else None
-        items, suffix = self.resolution.items, self.writer.suffix
-        return tuple(choose_targets(items, suffix, self.folder, self.plan.overwrite, recipe))
-
-
-def prepare(plan: ExportPlan, dataset: Dataset, *, resume: bool = False) -> Prepared:
-    """Check everything that can be checked before anything runs. Writes nothing.
-
-    Parameters
-    ----------
-    plan : ExportPlan
-        What is asked for.
-    dataset : Dataset
-        What there is.
-    resume : bool
-        Take up what an earlier run into the same folder has done.
-
-    Returns
-    -------
-    Prepared
-
-    Raises
-    ------
-    PlanError
-        Listing all faults at once.
-    """
-    faults: list[str] = []
-    profile = noted(faults, lambda: chosen_profile(plan, dataset))
-    resolution = noted(faults, lambda: resolve(plan, dataset))
-    faults += name_faults(plan, profile, dataset)
-    if resolution is not None:
-        faults += map_faults(resolution, dataset)
-    return prepare_items(plan, dataset, profile, resolution, faults, resume=resume)
-
-
-def prepare_items(
-    plan: ExportPlan,
-    dataset: Dataset,
-    profile: Profile | None,
-    resolution: Resolution | None,
-    faults: Sequence[str] = (),
-    *,
-    resume: bool = False,
-    levels: Mapping[str, int] | None = None,
-) -> Prepared:
-    """Check what concerns items that are known already; see :func:`prepare`.
-
-    Parameters
-    ----------
-    plan, dataset
-        How, and from what.
-    profile : Profile or None
-        The profile; ``None`` where a fault says why there is none.
-    resolution : Resolution or None
-        The items; likewise.
-    faults : sequence of str
-        What was found wrong before.
-    resume : bool
-        As for :func:`prepare`.
-    levels : mapping of str to int, optional
-        Item → the stored level that it must be made from.
-
-    Returns
-    -------
-    Prepared
-
-    Raises
-    ------
-    PlanError
-        Listing all faults at once.
-    """
-    faults = list(faults)
-    writer = noted(faults, lambda: find_writer(plan.format))
-    options = noted(faults, lambda: checked_options(writer, plan)) if writer else None
-    folder = output_folder(plan, dataset)
-    faults += folder_faults(folder)
-    noted(faults, lambda: earlier_rows(folder))
-    noted(faults, lambda: read_runs(folder))
-    if resolution is not None and writer is not None:
-        faults += faults_of(resolution.items, plan, writer)
-        faults += side_faults(resolution.items, writer, dataset)
-    made: Prepared | None = None
-    if writer is not None and options is not None and profile is not None and resolution is not None:
-        recipe = Recipe(plan, profile, options, Opened(dataset), levels or {})
-        made = Prepared(plan, resolution, recipe, writer, folder, (), resume)
-        targets = noted(faults, made.choose_targets)
-        made = None if targets is None else replace(made, targets=targets)
-    if resolution is not None:
-        todo = [item for item, _ in _left(made)] if made else resolution.items
-        faults += space_faults(todo, folder, dataset)
-    if faults or made is None:
-        raise PlanError(list(dict.fromkeys(faults)))
-    return made
-
-
-def _left(prepared: Prepared) -> list[tuple[ExportItem, Target]]:
-    """Give the items that are still to be done."""
-    pairs = zip(prepared.resolution.items, prepared.targets, strict=True)
-    return [(item, target) for item, target in pairs if target.done is None]
 
 
 def run_export(
@@ -284,7 +128,7 @@ class _Run:
 
     def __init__(self, prepared: Prepared, on_progress: Progress | None) -> None:
         self.prepared, self.folder = prepared, prepared.folder
-        self.left = _left(prepared)
+        self.left = prepared.left()
         self.items = prepared.resolution.items
         self._on_progress = on_progress
         self.problems: list[str] = []
@@ -324,9 +168,20 @@ class _Run:
             on_progress=lambda result, done, _: self._tell(result, len(self._skipped) + done),
             cancel=cancel,
             strategy=strategy,
-            group_size=1 if journal is None else _TOGETHER,
+            group_size=self._group_size(),
             keep=None if journal is None else journal.keep,
         )
+
+    def _group_size(self) -> int:
+        """Say how many items are run as one: small ones only, and not so many that others would have nothing to do."""
+        dataset, size = self.prepared.recipe.opened.dataset, min(_TOGETHER, len(self.left) // _GROUPS)
+        if size <= 1 or self.prepared.writer.folder:
+            return 1
+        try:
+            small = all(estimated_bytes(item, dataset) <= _SMALL_BYTES for item, _ in self.left)
+        except SlicemapError:  # its size cannot be told; it will fail by name when it is rendered
+            return 1
+        return size if small else 1
 
     def _job(self, item: ExportItem, output: Path) -> JobItem:
         recipe = self.prepared.recipe
@@ -354,6 +209,9 @@ class _Run:
         """Write the tables of the run; if that fails, the report tells of it."""
         results = self._results()
         finished = [result.output_path for result in results if result.ok]
+        with self._told("the removal of temporary files"):  # a worker in another process may have been killed
+            remove_leftovers(self.folder)
+            remove_leftovers(self.folder / DONE_FOLDER)
         with self._told("the record of the cell crops"):
             fold(self.folder)
         with self._told("what is kept for resuming"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _TEXT_SHARE, _LARGEST_TEXT = 0.09, 24
 """Height of the labels: a share of the width of an item, up to so many px."""
+_HELD_BYTES = 2**28
+"""Of members that are rendered already: room for a row of large ones, which several bands cross."""
 
 
 @dataclass(frozen=True)
@@ -66,29 +69,77 @@ def render_sheet(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: 
             "caption": plan.caption.model_copy(update={"title": "", "legend": False}),
         }
     )
-    figures = [
-        render_item(one.model_copy(update={"channels": item.channels, "title": ""}), alone, profile, dataset)
-        for one in item.members
-    ]
-    labels = [drawable(_label(one, dataset)) for one in item.members]
-    layout, warning = _laid_out(item, figures, labels if plan.contact_sheet.labels else [], plan)
+    members = [one.model_copy(update={"channels": item.channels, "title": ""}) for one in item.members]
+    figures = _Figures(members, lambda one: render_item(one, alone, profile, dataset))
+    infos = [_Info.of(figure) for figure in figures]
+    labels = [drawable(_label(one, dataset)) for one in members]
+    layout, warning = _laid_out(item, infos, labels if plan.contact_sheet.labels else [], plan)
     drawings: list[Drawing] = []
-    for figure, x, y in zip(figures, layout.left, layout.top, strict=True):
-        drawings += [one.shifted(y, x) for one in figure.drawings]
+    for info, x, y in zip(infos, layout.left, layout.top, strict=True):
+        drawings += [one.shifted(y, x) for one in info.drawings]
     drawings += layout.texts
     if layout.bar is not None:
         drawings += layout.bar.drawings
     made = Figure(
-        _painted(figures, layout, plan.background, drawn=True),
+        _painted(figures, infos, layout, plan.background, drawn=True),
         item.output_pixel_size_um,
-        tuple(dict.fromkeys([*(note for one in figures for note in one.notes), *([warning] if warning else [])])),
-        tuple(dict.fromkeys(path for one in figures for path in one.sources)),
-        plain=_painted(figures, layout, plan.background, drawn=False),
+        tuple(dict.fromkeys([*(note for one in infos for note in one.notes), *([warning] if warning else [])])),
+        tuple(dict.fromkeys(path for one in infos for path in one.sources)),
+        plain=_painted(figures, infos, layout, plan.background, drawn=False),
         drawings=tuple(drawings),
         name=item.stem,
         background=plan.background,
     )
-    return captioned(made, item, channels_of(item, profile), plan)
+    made = captioned(made, item, channels_of(item, profile), plan)
+    return made if made.drawings else replace(made, plain=None)
+
+
+@dataclass(frozen=True)
+class _Info:
+    """What is known of a member's figure without its pixels; `missing` fills up while a map is painted."""
+
+    shape: tuple[int, int, int]
+    notes: tuple[str, ...]
+    sources: tuple[Path, ...]
+    drawings: tuple[Drawing, ...]
+    missing: Sequence[str]
+    level: int
+
+    @classmethod
+    def of(cls, figure: Figure) -> _Info:
+        picture = figure.picture
+        return cls(figure.shape, figure.notes, figure.sources, figure.drawings, picture.missing, figure.level)
+
+
+class _Figures:
+    """The figures of members, rendered when they are asked for.
+
+    Those of maps hold no pixels until they are painted, and all stay. Those of FOVs may: they stay while there is
+    room, and those that were not wanted for the longest time make room for others.
+    """
+
+    def __init__(self, members: Sequence[ExportItem], render: Callable[[ExportItem], Figure]) -> None:
+        self._members, self._render = members, render
+        self._kept: dict[int, Figure] = {}
+        self._bytes = 0
+
+    def __iter__(self) -> Iterator[Figure]:
+        return (self[number] for number in range(len(self._members)))
+
+    def __getitem__(self, number: int) -> Figure:
+        figure = self._kept.pop(number, None)
+        if figure is None:
+            figure = self._render(self._members[number])
+            self._bytes += self._cost(number, figure)
+        self._kept[number] = figure  # as the last one
+        held = [one for one in self._kept if self._members[one].fov and one != number]
+        while self._bytes > _HELD_BYTES and held:
+            oldest = held.pop(0)
+            self._bytes -= self._cost(oldest, self._kept.pop(oldest))
+        return figure
+
+    def _cost(self, number: int, figure: Figure) -> int:
+        return math.prod(figure.shape) if self._members[number].fov else 0
 
 
 def _label(item: ExportItem, dataset: Dataset) -> str:
@@ -100,32 +151,25 @@ def _label(item: ExportItem, dataset: Dataset) -> str:
     return item.fov or item.map_id
 
 
-def _laid_out(
-    item: ExportItem, figures: Sequence[Figure], labels: Sequence[str], plan: ExportPlan
-) -> tuple[_Layout, str]:
+def _laid_out(item: ExportItem, infos: Sequence[_Info], labels: Sequence[str], plan: ExportPlan) -> tuple[_Layout, str]:
     """Find a place for everything; columns are as wide as the widest item or label, so nothing is cut."""
-    gap, count = plan.contact_sheet.gap_px, len(figures)
+    gap, count = plan.contact_sheet.gap_px, len(infos)
     columns = plan.contact_sheet.columns or math.ceil(math.sqrt(count))
     columns = min(columns, count)
-    widest = max(figure.picture.shape[1] for figure in figures)
+    widest = max(info.shape[1] for info in infos)
     size = min(max(SMALLEST_TEXT, round(_TEXT_SHARE * widest)), _LARGEST_TEXT)
     ascent, descent = font(size).getmetrics()
     line = ascent + descent if labels else 0
     lengths = [math.ceil(font(size).getlength(label)) for label in labels]
     step = max([widest, *lengths]) + gap
     left = tuple(gap + step * (number % columns) for number in range(count))
-    heights = [
-        max(figure.picture.shape[0] for figure in figures[start : start + columns])
-        for start in range(0, count, columns)
-    ]
+    heights = [max(info.shape[0] for info in infos[start : start + columns]) for start in range(0, count, columns)]
     starts = [gap + sum(heights[:row]) + row * (line + gap) for row in range(len(heights))]
     top = tuple(starts[number // columns] for number in range(count))
     ink = ink_on(plan.background)
     texts = tuple(
         Text(label, x, y + heights[number // columns] + ascent, length, size, ink)
-        for number, (label, length, x, y) in enumerate(
-            zip(labels, lengths, left, top, strict=True) if labels else []
-        )
+        for number, (label, length, x, y) in enumerate(zip(labels, lengths, left, top, strict=True) if labels else [])
     )
     width, height = gap + step * columns, starts[-1] + heights[-1] + line + gap
     if not plan.scale_bar.enabled:
@@ -140,21 +184,21 @@ def _laid_out(
     return _Layout(left, top, (height + len(placed.ink) + gap, width), texts, moved), warning
 
 
-def _painted(figures: Sequence[Figure], layout: _Layout, background: str, *, drawn: bool) -> Picture:
+def _painted(figures: _Figures, infos: Sequence[_Info], layout: _Layout, background: str, *, drawn: bool) -> Picture:
     """Give the sheet as a picture that is painted on demand, with or without what is drawn."""
     height, width = layout.size
     ground = np.array([round(255 * part) for part in rgb(background)], np.uint8)
-    pictures = [figure.picture if drawn else figure.ground for figure in figures]
 
     def paint(top: int, bottom: int) -> NDArray[np.uint8]:
         made = np.empty((bottom - top, width, 3), np.uint8)
         made[...] = ground
-        for picture, x, y in zip(pictures, layout.left, layout.top, strict=True):
-            first, last = max(top, y), min(bottom, y + picture.shape[0])
+        for number, (info, x, y) in enumerate(zip(infos, layout.left, layout.top, strict=True)):
+            first, last = max(top, y), min(bottom, y + info.shape[0])
             if first < last:
-                rows = picture.paint(first - y, last - y)
+                figure = figures[number]
+                rows = (figure.picture if drawn else figure.ground).paint(first - y, last - y)
                 rows = rows if rows.shape[2] == 3 else flattened(rows, background)
-                made[first - top : last - top, x : x + picture.shape[1]] = rows
+                made[first - top : last - top, x : x + info.shape[1]] = rows
         if drawn:
             for text in layout.texts:
                 text.stamp(made, top)
@@ -162,8 +206,8 @@ def _painted(figures: Sequence[Figure], layout: _Layout, background: str, *, dra
                 made = layout.bar.stamp(made, top)
         return made
 
-    missing = _All([picture.missing for picture in pictures])
-    return replace(pictures[0], shape=(height, width, 3), paint=paint, empty_fraction=0.0, missing=missing)
+    missing = _All([info.missing for info in infos])
+    return Picture((height, width, 3), paint, missing=missing, level=max(info.level for info in infos))
 
 
 class _All(Sequence[str]):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from ...files import FileModel, to_json
+from ...files import FileModel, json_safe
 from ..movie import Movie
 from . import Takes
 
@@ -43,7 +45,7 @@ class Mp4Options(MovieOptions):
 
 
 class GifWriter:
-    """One palette for all frames; times are rounded to 10 ms without drift."""
+    """One palette for all frames; times are rounded to 10 ms without drift. The provenance is its comment."""
 
     name: ClassVar[str] = "gif"
     suffix: ClassVar[str] = ".gif"
@@ -58,15 +60,16 @@ class GifWriter:
         from ..gif_encoder import encode_gif
 
         delays = content.delays_ms(options.fps, options.speed)
-        comment = to_json(content.provenance, indent=None) if content.provenance else ""
+        frames = content.frames(options.timestamps)
         with path.open("wb") as stream:
-            content.tell(
-                encode_gif(stream, content.frames(options.timestamps), delays, loop=options.loop, comment=comment)
-            )
+            content.tell(encode_gif(stream, frames, delays, loop=options.loop, comment=_comment(content)))
 
 
 class Mp4Writer:
-    """H.264, which needs the extra ``video``; odd sizes are made even by repeating the edge."""
+    """H.264, which needs the extra ``video``; odd sizes are made even by repeating the edge.
+
+    The provenance is the comment among its metadata.
+    """
 
     name: ClassVar[str] = "mp4"
     suffix: ClassVar[str] = ".mp4"
@@ -75,10 +78,19 @@ class Mp4Writer:
     folder: ClassVar[bool] = False
     largest_side: ClassVar[int] = 2**14
     Options: ClassVar[type[FileModel]] = Mp4Options
+    needs: ClassVar[Mapping[str, str]] = {"av": 'pip install "napari-slicemap[video]"'}
 
     def write(self, path: Path, content: Movie, options: Mp4Options) -> None:
         """Write the file; see :class:`Writer`."""
         from ..movie_encoder import encode_mp4
 
         delays = content.delays_ms(options.fps, options.speed)
-        encode_mp4(path, content.frames(options.timestamps), delays, quality=options.quality)
+        frames = content.frames(options.timestamps)
+        encode_mp4(path, frames, delays, quality=options.quality, comment=_comment(content))
+
+
+def _comment(movie: Movie) -> str:
+    """Give the provenance as strict JSON in ASCII, the letters of a GIF's comment; ``""`` if there is none."""
+    if not movie.provenance:
+        return ""
+    return json.dumps(json_safe(movie.provenance), ensure_ascii=True, allow_nan=False, separators=(",", ":"))

@@ -12,6 +12,7 @@ from ...files import FileModel
 from ...render.threads import processors
 from ..pixels import PixelData
 from . import Takes
+from .masks import tell_of_masks
 
 
 class OmeTiffOptions(FileModel):
@@ -33,7 +34,7 @@ class OmeTiffOptions(FileModel):
 
 
 class OmeTiffWriter:
-    """Axes TCZYX, tiled, with a pyramid where the image is large."""
+    """Axes TCZYX, tiled, with a pyramid where the image is large; it holds no masks, and says so of those asked for."""
 
     name: ClassVar[str] = "ome-tiff"
     suffix: ClassVar[str] = ".ome.tif"
@@ -56,3 +57,4 @@ class OmeTiffWriter:
             pyramid=options.pyramid,
             threads=processors(),
         )
+        tell_of_masks(content, self.name)

@@ -1,0 +1,20 @@
+"""Masks in formats that have no place for them."""
+
+from __future__ import annotations
+
+from ...errors import listing
+from ..pixels import PixelData
+
+
+def tell_of_masks(content: PixelData, format_name: str) -> None:
+    """Note which masks were asked for and are not in the file.
+
+    Parameters
+    ----------
+    content : PixelData
+        What was written; its warnings get a line if it has masks.
+    format_name : str
+        Of the format that has no place for masks.
+    """
+    if content.source.labels:
+        content.tell(f"{format_name} holds no masks, so {listing(content.source.labels)} is not in it; ome-zarr does")
