@@ -24,7 +24,7 @@ class Draft:
     """
 
     def __init__(self, target: Path) -> None:
-        self.target = target
+        self.target, self._named = target, False
         # named as those of `files.atomic_path`, so that one rule finds what a killed run left
         self.temporary = target.with_name(f".slicemap-{uuid.uuid4().hex}{target.suffix}")
         os.close(os.open(self.temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -46,10 +46,12 @@ class Draft:
         if self.target.exists():
             self.temporary.chmod(self.target.stat().st_mode & 0o777)
         self.temporary.replace(self.target)
+        self._named = True
 
     def discard(self) -> None:
         """Remove what did not take its name."""
-        self.temporary.unlink(missing_ok=True)
+        if not self._named:
+            self.temporary.unlink(missing_ok=True)
 
 
 def sync_folders(folders: Sequence[Path]) -> None:

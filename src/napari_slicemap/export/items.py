@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
 
 from ..files import FileModel
-from ..images.region import Region
+from ..images.region import Downsample, Region
 from ..rois.roi import Points
 
 ItemKind = Literal["fov", "fov-roi", "map-roi", "cell", "map", "stack", "sheet"]
@@ -56,11 +59,24 @@ class ExportItem(FileModel):
     upright: bool = False
     channels: tuple[str, ...] = ()
     members: tuple[ExportItem, ...] = ()
-    title: str = ""
+    title: Annotated[str, Field(max_length=20_000)] = ""
     roi_id: str = ""
     label: int | None = None
-    downsample: int = 1
-    pixel_size_um: float | None = None
+    downsample: Downsample = 1
+    pixel_size_um: Annotated[float, Field(gt=0)] | None = None
+
+    @field_validator("stem")
+    @classmethod
+    def _stays_in_its_folder(cls, stem: str) -> str:
+        if re.search(r"[^A-Za-z0-9_.-]", stem):  # a record may have been edited
+            raise ValueError(f"{stem!r} is no file stem; expected letters, digits, '_', '.' and '-'")
+        return stem
+
+    @model_validator(mode="after")
+    def _sheet_shows_something(self) -> ExportItem:
+        if self.kind == "sheet" and not self.members:
+            raise ValueError("a sheet needs members to show")
+        return self
 
     @property
     def output_pixel_size_um(self) -> float | None:

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ..errors import FileFormatError, listing
-from ..files import FileModel, read_json, read_toml, to_json, write_text
+from ..files import FileModel, PathText, read_json, read_toml, to_json, write_text
 from ..images.fov import ZChoice
+from ..images.region import Downsample
 from ..render.scale_bar import ScaleBarStyle
 from ..render.virtual_map import Levels, OnMissing
 from ..units import PositiveLengthUm
@@ -113,7 +114,7 @@ class CaptionStyle(FileModel):
         The names of the visible channels, each in its colour.
     """
 
-    title: str = ""
+    title: Annotated[str, Field(max_length=1000)] = ""
     legend: bool = False
 
     @field_validator("title")
@@ -204,8 +205,8 @@ class ExportPlan(FileModel):
     version: Literal[1] = 1
     profile: str = ""
     format: str = "png"
-    output_folder: str = ""
-    downsample: Annotated[int, Field(ge=1)] = 1
+    output_folder: PathText = ""
+    downsample: Downsample = 1
     target_pixel_size_um: PositiveLengthUm | None = None
     overwrite: Overwrite = "refuse"
     on_missing: OnMissing = "raise"
@@ -215,7 +216,7 @@ class ExportPlan(FileModel):
     z: ZChoice | Literal["all"] = 0
     background: str = "#000000"
     channel_files: ChannelFiles = "merged"
-    name_template: Annotated[str, Field(min_length=1)] = "{stem}"
+    name_template: Annotated[str, Field(min_length=1, max_length=1000)] = "{stem}"
     select: Annotated[tuple[Select, ...], Field(min_length=1)]
     scale_bar: ScaleBarStyle = ScaleBarStyle()
     overlays: OverlayChoice = OverlayChoice()

@@ -199,6 +199,10 @@ def _read(path: Path) -> Iterator[_Record]:
         missing = [key for key in _KEYS if not isinstance(record, dict) or key not in record]
         if missing:
             raise FileFormatError(f"{path}: this is no record of an export: it lacks {', '.join(missing)}")
+        if wrong := _wrong_parts(record):
+            raise FileFormatError(
+                f"{path}: this is no record of an export: {', '.join(wrong)} is not what it should be"
+            )
         yield _Record(
             item=ExportItem.from_data(record["item"], f"{path}: item"),
             plan=ExportPlan.from_data(record["plan"], f"{path}: plan"),
@@ -207,6 +211,19 @@ def _read(path: Path) -> Iterator[_Record]:
             origin={key: record[key] for key in ("sources", "map", "region")},
             level=record["level"],
         )
+
+
+def _wrong_parts(record: Mapping[str, Any]) -> list[str]:
+    """List the parts of a record, of those that no model checks, that are of another kind."""
+    dataset, sources, level = record["dataset"], record["sources"], record["level"]
+    right = {
+        "dataset": isinstance(dataset, dict) and isinstance(dataset.get("path"), str),
+        "sources": isinstance(sources, list)
+        and all(isinstance(one, dict) and {"path", "size", "mtime"} <= set(one) for one in sources)
+        and all(isinstance(one["path"], str) for one in sources),
+        "level": isinstance(level, int) and level >= 1,
+    }
+    return [name for name, fine in right.items() if not fine]
 
 
 def _chosen(records: list[_Record], item: str, path: Path) -> list[_Record]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..dataset import Dataset
 from ..errors import PlanError, SlicemapError, UnknownNameError
 from ..files import distinct_stems, safe_stem
+from ..images.region import MOST_DOWNSAMPLE
 from .choices import drafts
 from .items import ExportItem
 from .plan import ExportPlan
@@ -124,6 +125,8 @@ def pixel_size_um(item: ExportItem, dataset: Dataset) -> float | None:
 def _whole_multiple(target: float, size: float | None, item: ExportItem) -> int:
     if size is None:
         raise PlanError([f"{item.stem}: its pixel size is unknown, so {target:g} µm/px cannot be made"])
+    if target / size > MOST_DOWNSAMPLE:
+        raise PlanError([f"{item.stem}: {target:g} µm/px is more than {MOST_DOWNSAMPLE} times its {size:g} µm/px"])
     factor = max(1, round(target / size))
     if abs(factor * size - target) > 0.01 * target:
         raise PlanError(

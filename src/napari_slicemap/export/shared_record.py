@@ -133,7 +133,17 @@ def _lines(journal: Path) -> Iterator[dict[str, Any]]:
     with journal.open("rb") as stream:
         for line in stream:
             if line.endswith(b"\n"):  # the last one may have been cut off by a kill: its output is not marked then
-                yield json.loads(line)
+                yield _parsed(line, journal)
+
+
+def _parsed(line: bytes, journal: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise FileFormatError(f"{journal}: {line[:40]!r} is no line of a journal of crops; remove the file")
+    return found
 
 
 def _header(journal: Path) -> dict[str, Any]:
@@ -143,7 +153,10 @@ def _header(journal: Path) -> dict[str, Any]:
 def _parts(journal: Path) -> Iterator[dict[str, Any]]:
     lines = _lines(journal)
     next(lines, None)
-    return lines
+    for part in lines:
+        if not _is_part(part):
+            raise FileFormatError(f"{journal}: a line of it tells of no finished crop; remove the file")
+        yield part
 
 
 def read_runs(folder: Path) -> list[dict[str, Any]]:
@@ -167,11 +180,28 @@ def runs_in(data: Any, where: Path) -> list[dict[str, Any]]:
         If it is none.
     """
     runs = data.get("runs") if isinstance(data, dict) else None
-    if not isinstance(runs, list) or not all(
-        isinstance(run, dict) and {"items", "sources"} <= set(run) for run in runs
-    ):
+    if not isinstance(runs, list) or not all(isinstance(run, dict) and _is_run(run) for run in runs):
         raise FileFormatError(f"{where}: expected a record of cell crops, with runs of items and sources")
     return runs
+
+
+def _is_run(run: Mapping[str, Any]) -> bool:
+    items, sources = run.get("items"), run.get("sources")
+    if not isinstance(items, list) or not isinstance(sources, list):
+        return False
+    return all(
+        _is_part(part) and all(isinstance(at, int) and 0 <= at < len(sources) for at in part["sources"])
+        for part in items
+    )
+
+
+def _is_part(part: Any) -> bool:
+    output = part.get("output") if isinstance(part, dict) else None
+    kinds = {"path": str, "bytes": int, "sha256": str}
+    if not isinstance(output, dict) or not all(isinstance(output.get(key), kind) for key, kind in kinds.items()):
+        return False
+    kinds = {"token": str, "warnings": list, "sources": list}
+    return all(isinstance(part.get(key), kind) for key, kind in kinds.items())
 
 
 def read_marks(folder: Path) -> dict[str, Mark]:

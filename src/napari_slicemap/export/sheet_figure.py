@@ -16,6 +16,7 @@ from ..render.drawings import Drawing, Text, drawable, font
 from ..render.picture import Picture
 from ..render.profile import Profile
 from ..render.scale_bar import PlacedScaleBar, fitted_scale_bar, place_scale_bar
+from .cancelling import check
 from .caption import SMALLEST_TEXT, ink_on
 from .figure import Figure, captioned, render_item
 from .inputs import channels_of
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _TEXT_SHARE, _LARGEST_TEXT = 0.09, 24
 """Height of the labels: a share of the width of an item, up to so many px."""
+_BAR_ITEMS = 4
+"""The bar is a share of the sheet's width, or of that of so many items: else it would be longer than an item."""
 _HELD_BYTES = 2**28
 """Of members that are rendered already: room for a row of large ones, which several bands cross."""
 
@@ -45,6 +48,9 @@ class _Layout:
 
 def render_sheet(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dataset) -> Figure:
     """Render a contact sheet: its members as they would be alone, but for scale bar and caption, which it has once.
+
+    The scale bar is below all members, in the colour of the labels. Members are rendered when they are painted; only
+    some of them are kept, so that a sheet of many large ones needs little memory.
 
     Parameters
     ----------
@@ -107,8 +113,9 @@ class _Info:
 
     @classmethod
     def of(cls, figure: Figure) -> _Info:
-        picture = figure.picture
-        return cls(figure.shape, figure.notes, figure.sources, figure.drawings, picture.missing, figure.level)
+        # the picture's own list: the figure's is made anew whenever it is asked for
+        missing = figure.picture.missing
+        return cls(figure.shape, figure.notes, figure.sources, figure.drawings, missing, figure.level)
 
 
 class _Figures:
@@ -129,6 +136,7 @@ class _Figures:
     def __getitem__(self, number: int) -> Figure:
         figure = self._kept.pop(number, None)
         if figure is None:
+            check()
             figure = self._render(self._members[number])
             self._bytes += self._cost(number, figure)
         self._kept[number] = figure  # as the last one
@@ -175,9 +183,11 @@ def _laid_out(item: ExportItem, infos: Sequence[_Info], labels: Sequence[str], p
     if not plan.scale_bar.enabled:
         return _Layout(left, top, (height, width), texts, None), ""
     pixel = item.output_pixel_size_um
-    bar = fitted_scale_bar(plan.scale_bar, widest, None if pixel is None else pixel * 1000)
-    # as it would be on one of the items, but on a strip of its own below them all, where it hides nothing
-    placed, warning = place_scale_bar((max(heights), width), bar, plan.scale_bar)
+    room = min(width, _BAR_ITEMS * widest)
+    bar = fitted_scale_bar(plan.scale_bar, room, None if pixel is None else pixel * 1000)
+    # on a strip of its own below all items it hides nothing, and is drawn in what shows there
+    style = plan.scale_bar.model_copy(update={"color": ink})
+    placed, warning = place_scale_bar((max(heights), width), bar, style)
     if placed is None:
         return _Layout(left, top, (height, width), texts, None), warning
     moved = placed.shifted(height - placed.top)

@@ -48,7 +48,7 @@ def identity(path: Path) -> dict[str, Any]:
     """Give what tells whether a file is as it was: ``path``, ``size`` (bytes) and ``mtime`` (s); ``None`` if gone."""
     try:
         found = os.stat(path)  # noqa: PTH116 - for each source of each cell
-    except FileNotFoundError:  # a missing tile that is marked
+    except OSError:  # a missing tile that is marked, or a link that leads nowhere: reading it says which
         return {"path": path.as_posix(), "size": None, "mtime": None}
     return {"path": path.as_posix(), "size": found.st_size, "mtime": found.st_mtime}
 

@@ -45,7 +45,7 @@ class MaskOverlay:
     mode: Literal["outline", "fill"] = "outline"
     color: Color = "#ffffff"
     alpha: Alpha = 1.0
-    thickness_px: Annotated[int, Field(ge=1)] = 1
+    thickness_px: Annotated[int, Field(ge=1, le=100)] = 1
 
 
 @value_object
@@ -86,7 +86,7 @@ class RoiOverlay:
     shapes: list[list[tuple[float, float]]]
     closed: bool = True
     color: Color = "#ffff00"
-    thickness_px: Annotated[int, Field(ge=1)] = 1
+    thickness_px: Annotated[int, Field(ge=1, le=100)] = 1
 
 
 Overlay = MaskOverlay | AnnotationOverlay | RoiOverlay

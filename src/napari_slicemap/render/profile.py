@@ -22,7 +22,7 @@ class MaskStyle(FileModel):
     mode: Literal["outline", "fill"] = "outline"
     color: Color = "#ffffff"
     alpha: Alpha = 1.0
-    thickness_px: Annotated[int, Field(ge=1)] = 1
+    thickness_px: Annotated[int, Field(ge=1, le=100)] = 1
 
 
 class AnnotationStyle(FileModel):

@@ -17,7 +17,7 @@ It needs pytest. :class:`PictureContract`, :class:`PixelContract` and :class:`Mo
             ...  # the mapping, or None
 """
 
-from .contract_base import STATED, WriterContract
+from .contract_base import STATED, SizedContract, WriterContract
 from .contract_movies import FoundMovie, MovieContract
 from .contract_pictures import PictureContract
 from .contract_pixels import FoundPixels, PixelContract
@@ -29,5 +29,6 @@ __all__ = [
     "MovieContract",
     "PictureContract",
     "PixelContract",
+    "SizedContract",
     "WriterContract",
 ]

@@ -30,10 +30,6 @@ class WriterContract:
     takes: ClassVar[Takes]
     options: ClassVar[Mapping[str, Any]] = {}
     """Options that all is written with, unless a test says otherwise."""
-    states_size: ClassVar[bool] = True
-    """Whether the format has a place for the size of a px."""
-    size_error: ClassVar[float] = 1e-5
-    """How far the size of a px may be off, as a share of it."""
     holds_half_characters: ClassVar[bool] = True
     """Whether text may hold half of a surrogate pair, as the name of a file that is no UTF-8 does."""
 
@@ -41,10 +37,6 @@ class WriterContract:
     @staticmethod
     def read_provenance(path: Path) -> dict[str, Any] | None:
         """Give what was embedded; ``None`` or nothing if nothing was."""
-        raise NotImplementedError
-
-    def read_size(self, path: Path) -> float | None:
-        """Give the size of a px in µm; ``None`` if the file states none."""
         raise NotImplementedError
 
     def small(self, size: float | None = 0.5, provenance: Mapping[str, Any] | None = None) -> Any:
@@ -130,23 +122,6 @@ class WriterContract:
             self.write(writer, path, self.unreadable())
         assert not [one for one in threading.enumerate() if one.name.startswith("slicemap-")]
 
-    # --- size ---------------------------------------------------------------------------------------------------
-    @pytest.mark.parametrize("size", [0.39, 0.325, 1.0, 2 / 3, 12.0, 0.001])
-    def test_the_pixel_size_comes_back(self, writer: Writer, tmp_path: Path, size: float) -> None:
-        """µm per px are stated in the format's own way."""
-        path = self.write(writer, self.place(writer, tmp_path), self.small(size))
-        assert self.read_size(path) == (pytest.approx(size, rel=self.size_error) if self.states_size else None)
-
-    def test_an_unknown_pixel_size_is_not_invented(self, writer: Writer, tmp_path: Path) -> None:
-        """No size in, no size out."""
-        assert self.read_size(self.write(writer, self.place(writer, tmp_path), self.small(None))) is None
-
-    @pytest.mark.parametrize("size", [5e-6, 1e5])
-    def test_no_pixel_size_is_too_odd_to_be_written(self, writer: Writer, tmp_path: Path, size: float) -> None:
-        """Rather no size than a wrong one."""
-        found = self.read_size(self.write(writer, self.place(writer, tmp_path), self.small(size)))
-        assert found is None or found == pytest.approx(size, rel=0.05)
-
     # --- what it says of itself ---------------------------------------------------------------------------------
     def test_unknown_options_are_refused(self, writer: Writer) -> None:
         """An option that does not exist is named."""
@@ -163,3 +138,30 @@ class WriterContract:
         assert writer.takes == self.takes
         assert isinstance(writer.folder, bool)
         assert writer.largest_side >= 2**14
+
+
+class SizedContract(WriterContract):
+    """What each writer of pictures or pixels promises: the size of a px is in the output."""
+
+    size_error: ClassVar[float] = 1e-5
+    """How far it may be off, as a share of it."""
+
+    def read_size(self, path: Path) -> float | None:
+        """Give the size of a px in µm; ``None`` if the output states none."""
+        raise NotImplementedError
+
+    @pytest.mark.parametrize("size", [0.39, 0.325, 1.0, 2 / 3, 12.0, 0.001])
+    def test_the_pixel_size_comes_back(self, writer: Writer, tmp_path: Path, size: float) -> None:
+        """µm per px are stated in the format's own way."""
+        path = self.write(writer, self.place(writer, tmp_path), self.small(size))
+        assert self.read_size(path) == pytest.approx(size, rel=self.size_error)
+
+    def test_an_unknown_pixel_size_is_not_invented(self, writer: Writer, tmp_path: Path) -> None:
+        """No size in, no size out."""
+        assert self.read_size(self.write(writer, self.place(writer, tmp_path), self.small(None))) is None
+
+    @pytest.mark.parametrize("size", [5e-6, 1e5])
+    def test_no_pixel_size_is_too_odd_to_be_written(self, writer: Writer, tmp_path: Path, size: float) -> None:
+        """Rather no size than a wrong one."""
+        found = self.read_size(self.write(writer, self.place(writer, tmp_path), self.small(size)))
+        assert found is None or found == pytest.approx(size, rel=0.05)

@@ -14,7 +14,7 @@ from ...errors import TileReadError
 from ...render.picture import Picture
 from ..figure import Figure
 from . import Writer
-from .contract_base import STATED, UNREADABLE, WriterContract
+from .contract_base import STATED, UNREADABLE, SizedContract
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _BANDS = "napari_slicemap.render.picture._BAND_PIXELS"
 
 
-class PictureContract(WriterContract):
+class PictureContract(SizedContract):
     """What each writer of pictures promises. A subclass names its writer, and reads files back with another library."""
 
     takes = "picture"
@@ -37,7 +37,7 @@ class PictureContract(WriterContract):
         raise NotImplementedError
 
     def read_size(self, path: Path) -> float | None:
-        """Give the size of a px in µm; ``None`` if the file states none."""
+        """Give the size of a px in µm; ``None`` if the output states none."""
         return self.read(path)[1]
 
     def small(self, size: float | None = 0.5, provenance: Mapping[str, Any] | None = None) -> Figure:

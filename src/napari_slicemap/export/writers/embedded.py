@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from ...files import json_safe
 from ..figure import Figure
 
 KEYWORD = "napari-slicemap"
@@ -18,4 +17,4 @@ def provenance_text(figure: Figure) -> str:
     """Give a figure's provenance as strict JSON in ASCII, which any format holds; ``""`` if it has none."""
     if not figure.provenance:
         return ""
-    return json.dumps(json_safe(figure.provenance), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return json.dumps(figure.provenance, ensure_ascii=True, allow_nan=False, separators=(",", ":"))

@@ -28,7 +28,7 @@ class MovieOptions(FileModel):
     """
 
     fps: Annotated[float, Field(gt=0, le=1000)] | None = None
-    speed: Annotated[float, Field(gt=0)] = 1.0
+    speed: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     timestamps: bool = True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,7 @@ def _compile(function: Callable[..., Any], signature: Any) -> Callable[..., Any]
     return made
 
 
+@lru_cache(maxsize=256)
 def array(dtype: Any, ndim: int, *, writable: bool = False) -> Any:
     """Give numba's type of C-contiguous arrays of a dtype; those that are only read may be read-only."""
     return types.Array(from_dtype(np.dtype(dtype)), ndim, "C", readonly=not writable)
