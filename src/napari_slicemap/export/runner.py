@@ -40,7 +40,7 @@ class JobItem:
     describe : callable, optional
         ``describe(tmp_path, metadata) -> (metadata, texts)``: sees the whole file before it takes its name, and
         gives what the result is to carry and the text files that go with the output, such as a sidecar. They
-        take their names right after it, in their order.
+        take their names right before it, so that an output that has its name is done.
     folder : bool
         The output is a folder: `tmp_path` is an empty one.
     """
@@ -274,7 +274,8 @@ def _name(made: Sequence[_Made]) -> None:
     for step in (Draft.sync, Draft.take_name):
         for one in made:
             try:
-                for draft in one.drafts if one.result.ok else ():
+                # the output last: one that has its name is done, and a run that is taken up leaves it alone
+                for draft in reversed(one.drafts) if one.result.ok else ():
                     step(draft)
             except OSError as error:
                 one.fail(error)
