@@ -104,7 +104,9 @@ def write_ome_tiff(
     if tile < 16 or tile % 16:
         raise ValueError(f"tile is {tile} px, expected a multiple of 16")
     dtype = ome_dtype(source.dtype, f"image {source.name}")
-    tags = [(PROVENANCE_TAG, to_json(source.provenance, indent=None).encode()), *extratags]
+    # half of a surrogate pair, as in the name of a file that is no UTF-8, is written as JSON's escape of it
+    provenance = to_json(source.provenance, indent=None).encode("utf-8", "backslashreplace")
+    tags = [(PROVENANCE_TAG, provenance), *extratags]
     sizes = level_sizes(source.shape[3:]) if pyramid else [source.shape[3:]]
     pages = _Pages(source, dtype, sizes, tile, compression, threads or min(_MOST_THREADS, _processors()))
     first = {

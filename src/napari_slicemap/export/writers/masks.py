@@ -17,4 +17,5 @@ def tell_of_masks(content: PixelData, format_name: str) -> None:
         Of the format that has no place for masks.
     """
     if content.source.labels:
-        content.tell(f"{format_name} holds no masks, so {listing(content.source.labels)} is not in it; ome-zarr does")
+        names = listing(content.source.labels)
+        content.tell(f"{format_name} holds no masks, so {names} is left out; ome-zarr, npz and h5 hold masks")
