@@ -22,14 +22,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any, Self, TypeVar, cast, dataclass_transform, get_args
+from typing import Annotated, Any, Self, TypeVar, cast, dataclass_transform, get_args
 
 import pydantic
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from .errors import FileFormatError, listing
 
 T = TypeVar("T")
+_DEEPEST = 1000
+"""Parts of one key in TOML: the parser's memory grows with their square."""
 
 
 # --- value objects -----------------------------------------------------------------------------------------
@@ -90,6 +92,20 @@ def _models_in(hint: Any) -> list[Any]:
     if hasattr(hint, "__pydantic_fields__"):
         return [hint]
     return [found for part in get_args(hint) for found in _models_in(part)]
+
+
+def _as_path(text: str) -> str:
+    try:
+        nameable = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        nameable = False
+    if not nameable:
+        raise ValueError(f"{text!r} holds a character that no path can have")
+    return text
+
+
+PathText = Annotated[str, AfterValidator(_as_path)]
+"""A path as text, as the system can have it; whether it is there is another question."""
 
 
 # --- atomic writing ----------------------------------------------------------------------------------------
@@ -280,27 +296,38 @@ def _refuse_twice(pairs: list[tuple[str, Any]], path: Path) -> dict[str, Any]:
     return made
 
 
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
+
+
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Read strict JSON.
 
     Raises
     ------
     FileFormatError
-        If the file is no UTF-8 JSON, holds NaN, or a key stands twice; line and column are named.
+        If the file is no UTF-8 JSON, holds NaN or half of a character, or a key stands twice; line and
+        column are named.
     """
     path = Path(path)
+    text = read_text(path)
     try:
-        return json.loads(
-            read_text(path),
+        data = json.loads(
+            text,
             parse_constant=partial(_refuse_constant, path=path),
             object_pairs_hook=partial(_refuse_twice, path=path),
         )
+        if _HALF_CHARACTER.search(text):
+            # bytes of a file's name that are no UTF-8 stand in records of our own
+            json.dumps(data, ensure_ascii=False).encode(errors="surrogateescape")
+        return data
     except json.JSONDecodeError as error:
         raise FileFormatError(
             f"{path}: line {error.lineno}, column {error.colno}: {error.msg}; this is no valid JSON"
         ) from None
     except FileFormatError:
         raise
+    except UnicodeEncodeError:
+        raise FileFormatError(f"{path}: half of a character, such as \\ud800, stands in it alone") from None
     except ValueError:  # Python reads no whole number of more than 4300 digits
         raise FileFormatError(f"{path}: a number in it is too long") from None
     except RecursionError:
@@ -315,10 +342,18 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     FileFormatError
         If the file is no UTF-8 TOML.
     """
+    text = read_text(path)
+    too_deep = FileFormatError(f"{path}: nested too deeply to be a file of this kind")
+    if any(part.count(".") > _DEEPEST for part in re.split(r"[\[\]{}=,#\n]", text)):
+        raise too_deep
     try:
-        return tomllib.loads(read_text(path))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FileFormatError(f"{path}: {error}; this is no valid TOML") from None
+    except ValueError:  # Python reads no whole number of more than 4300 digits
+        raise FileFormatError(f"{path}: a number in it is too long") from None
+    except RecursionError:
+        raise too_deep from None
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -327,11 +362,14 @@ def read_text(path: str | os.PathLike[str]) -> str:
     Raises
     ------
     FileFormatError
-        If the bytes are no UTF-8; the line is named.
+        If the bytes are no UTF-8 (the line is named), or it is a folder, pipe or device.
     FileNotFoundError
         If there is no such file.
     """
-    raw = Path(path).read_bytes()
+    path = Path(path)
+    if path.exists() and not path.is_file():  # a pipe would be waited for, and a device may never end
+        raise FileFormatError(f"{path}: it is no file; expected one of text")
+    raw = path.read_bytes()
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

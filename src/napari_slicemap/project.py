@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from .errors import DatasetNotFoundError
-from .files import FileModel, read_toml, write_text
+from .files import FileModel, PathText, read_toml, write_text
 from .images.acquisition import CellColumns, ReadOptions, StageY
 from .render.overlap import Overlap
 from .units import PositiveLengthUm
@@ -53,24 +53,24 @@ class Project(FileModel):
 
     version: Literal[1] = 1
     name: str = ""
-    data: str = "."
+    data: PathText = "."
     layout: str | None = None
     stage_y: StageY | None = None
     pixel_size_um: PositiveLengthUm | None = None
     slice_thickness_um: PositiveLengthUm | None = None
     overlap: Overlap = "last"
-    slice_config: str = "slice_config.csv"
-    profiles: str = "profiles.json"
-    rois: str = "rois.csv"
-    maps: str = "maps"
-    masks: str = "masks"
-    annotations: str = "annotations"
-    cells: str = "cells.csv"
-    diagnostics: str = "diagnostics"
-    raw_tiles: str = ""
-    mosaics: str = ""
-    cache: str = ".slicemap-cache"
-    exports: str = "exports"
+    slice_config: PathText = "slice_config.csv"
+    profiles: PathText = "profiles.json"
+    rois: PathText = "rois.csv"
+    maps: PathText = "maps"
+    masks: PathText = "masks"
+    annotations: PathText = "annotations"
+    cells: PathText = "cells.csv"
+    diagnostics: PathText = "diagnostics"
+    raw_tiles: PathText = ""
+    mosaics: PathText = ""
+    cache: PathText = ".slicemap-cache"
+    exports: PathText = "exports"
     map_slices: dict[str, str] = Field(default_factory=dict)
     cell_columns: CellColumns = CellColumns()
 

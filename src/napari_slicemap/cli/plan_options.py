@@ -58,7 +58,8 @@ def build_plans(given: dict[str, Any], file: Path | None, dataset: Dataset) -> l
             data[name] = given[name]
     for name in ("t", "z"):
         if name in given:
-            data[name] = int(given[name]) if given[name].isdecimal() else given[name]
+            number = given[name].isdecimal() and len(given[name]) < 20
+            data[name] = int(given[name]) if number else given[name]
     if "target_pixel_size" in given:
         data["target_pixel_size_um"] = given["target_pixel_size"]
     if "output_folder" in given:

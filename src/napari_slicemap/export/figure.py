@@ -106,7 +106,7 @@ class Figure:
 def render_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dataset) -> Figure:
     """Render one item of a plan: channels, overlays, clip, scale bar, caption.
 
-    A FOV is rendered at once; a map is painted as it is written, and fails then where a tile cannot be read.
+    It is painted as it is written, and fails then where something cannot be read.
 
     Parameters
     ----------

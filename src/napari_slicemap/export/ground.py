@@ -12,7 +12,7 @@ import numpy as np
 from ..dataset import Dataset
 from ..errors import PlanError, RegionError
 from ..images.fov import Fov, ZChoice
-from ..images.region import Grid, Region, Window
+from ..images.region import Grid, Region, Window, inside
 from ..render.channels import ChannelSettings, rgb
 from ..render.drawings import Points
 from ..render.fov import render_fov_to_array
@@ -86,7 +86,7 @@ def ground_of(
     Returns
     -------
     Ground
-        Of a FOV, rendered already; of a map, and of what is turned upright, painted on demand.
+        Painted on demand.
 
     Raises
     ------
@@ -118,35 +118,43 @@ def _on_fov(
 
     when = _when(plan)
 
-    def render(region: Region | None, grid: Grid, pad: bool) -> NDArray[np.uint8]:
-        return render_fov_to_array(
-            fov,
-            channels,
-            region=region,
-            downsample=grid.step,
-            overlays=overlays,
-            grid_origin=(grid.x0, grid.y0),
-            pad=pad,
-            background=plan.background,
-            **when,
-            cache=dataset.cache,
-        )
+    def cells_of(grid: Grid) -> Callable[[Window], NDArray[np.uint8]]:
+        def render(region: Region) -> NDArray[np.uint8]:
+            return render_fov_to_array(
+                fov,
+                channels,
+                region=region,
+                downsample=grid.step,
+                overlays=overlays,
+                grid_origin=(grid.x0, grid.y0),
+                pad=True,
+                background=plan.background,
+                **when,
+                cache=dataset.cache,
+            )
+
+        return _cells_within(render, grid, fov.bounds, plan)
 
     sources = tuple(sources_of([fov], plan))
     if item.upright:
         grid, turn = Grid(item.downsample), Turn.of(item.shape, item.downsample)
         _check_inside(turn, item, fov.bounds)
-        picture = turned(turn, _cells_within(lambda region: render(region, grid, True), grid, fov.bounds, plan))
+        picture = turned(turn, cells_of(grid))
         return _upright(picture, turn, (_edge_note(item, fov),), sources)
     crop = item.kind == "cell" and item.region is not None
-    window = item.region.window() if item.region is not None else fov.bounds
+    window = fov.bounds if item.region is None else inside(item.region, fov.bounds, f"FOV {fov.name}")
     # crops of one size must stay of one size, wherever their centre falls on the FOV's grid
     grid = Grid(item.downsample, *((window.x0, window.y0) if crop else (0, 0)))
-    image = render(item.region, grid, crop)
+    cells, painted = grid.cells(window if crop else window & fov.bounds), cells_of(grid)
+    height, width = cells.shape
+    picture = Picture(
+        (height, width, 3),
+        lambda top, bottom: painted(Window(cells.x0, cells.x1, cells.y0 + top, cells.y0 + bottom)),
+    )
     beyond = (window & fov.bounds) != window
     what = "padded with background" if crop else "cut at its edge"
     notes = (f"reaches beyond FOV {fov.name}; {what}",) if beyond else ()
-    return Ground(Picture.of(image), grid, grid.cells(window if crop else window & fov.bounds), notes, sources)
+    return Ground(picture, grid, cells, notes, sources)
 
 
 def _on_map(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import FileFormatError, listing
 from ..files import read_columns
+from .region import LARGEST_PX
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,8 @@ def read_cells(path: Path, columns: CellColumns) -> pd.DataFrame:
     made: dict[str, Any] = {"fov": pd.Series([_stem(name) for name in table[columns.fov]], dtype=str)}
     for key in ("label", "x", "y"):
         made[key] = _numbers(table[wanted[key]], path, wanted[key], lines)
+    for key in ("x", "y"):
+        _refuse_far(made[key], path, wanted[key], lines)
     made["label"] = _whole(made["label"], path, columns.label, lines)
     rest = {name: _numbers_or_text(cells) for name, cells in table.items() if name not in wanted.values()}
     return pd.DataFrame(made | {name: column for name, column in rest.items() if name not in made})
@@ -69,6 +72,15 @@ def _numbers(cells: list[str], path: Path, name: str, lines: list[int]) -> pd.Se
         at = int(bad.argmax())
         raise FileFormatError(f"{path}, line {lines[at]}: {name} is {cells[at]!r}, expected a number")
     return numbers
+
+
+def _refuse_far(numbers: pd.Series, path: Path, name: str, lines: list[int]) -> None:
+    bad = (numbers.abs() > LARGEST_PX / 2).to_numpy()  # a crop around it must not end beyond
+    if bad.any():
+        at = int(bad.argmax())
+        raise FileFormatError(
+            f"{path}, line {lines[at]}: {name} is {numbers.iloc[at]:g}, which is no place on an image"
+        )
 
 
 def _whole(numbers: pd.Series, path: Path, name: str, lines: list[int]) -> pd.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import stat
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
@@ -346,7 +347,14 @@ def named(path: Path, kind: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise TileReadError(f"{path}: there is no such file") from error
     except Exception as error:
-        raise TileReadError(f"{path}: cannot be read as {kind} ({error})") from error
+        raise TileReadError(f"{path}: cannot be read as {kind} ({str(error) or type(error).__name__})") from error
+
+
+def refuse_pipe(path: Path) -> None:
+    """Refuse what is neither a file nor a folder: a pipe would be waited for, and a device may never end."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ValueError("it is a pipe or a device, and no file")
 
 
 def one_by_one(

@@ -18,6 +18,7 @@ from .format_tools import (
     plain_axes,
     plane_index,
     refuse_changed,
+    refuse_pipe,
     rows_of_px,
     square_size_um,
 )
@@ -66,8 +67,11 @@ class Hdf5Image:
     def _found(self) -> tuple[str, ImageInfo]:
         import h5py  # type: ignore[import-untyped]
 
+        with named(self.path, _KIND):
+            refuse_pipe(self.path)
         with named(self.path, _KIND), h5py.File(self.path, "r") as file:
             found = self._find(file)
+            _refuse_missing_parts(found, Path(found.file.filename).parent)
             return found.name, _describe(found)
 
     @property
@@ -119,6 +123,18 @@ class Hdf5Image:
             )
             raise ValueError(f"it holds {len(names)} datasets of images; {some}")
         return file[names[0]]
+
+
+def _refuse_missing_parts(dataset: Any, folder: Path) -> None:
+    """Refuse pixels that lie elsewhere: raw bytes of any file, or HDF5 files that are gone, which would read as 0."""
+    if dataset.external:
+        raise ValueError(f"its pixels are the bytes of another file, {dataset.external[0][0]}")
+    if not dataset.is_virtual:
+        return
+    for source in dataset.virtual_sources():
+        here_or_many = source.file_name == "." or "%" in source.file_name  # a pattern stands for any number of files
+        if not here_or_many and not (folder / source.file_name).is_file():
+            raise ValueError(f"its pixels lie in {source.file_name}, which is missing")
 
 
 def _images(file: Any) -> list[str]:

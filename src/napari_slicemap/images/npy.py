@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .format_tools import Tiling, describe, named, one_by_one, plain_axes, plane_index, refuse_changed, rows_of_px
+from .format_tools import (
+    Tiling,
+    describe,
+    named,
+    one_by_one,
+    plain_axes,
+    plane_index,
+    refuse_changed,
+    refuse_pipe,
+    rows_of_px,
+)
 from .image import ImageInfo, file_state
 from .plane import Chunks
 
@@ -44,6 +54,7 @@ class NpyImage:
             Naming the file, if it is missing or no array of numbers.
         """
         with named(self.path, _KIND):
+            refuse_pipe(self.path)
             return _describe(self._mapped())
 
     @property

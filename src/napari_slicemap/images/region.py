@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..errors import RegionError
 from ..files import value_object
+
+LARGEST_PX = 2**53
+"""How far from the origin a pixel may lie: beyond it a float no longer tells one from the next."""
+
+MOST_DOWNSAMPLE = 2**16
+"""A larger one would make a dot of any image there is."""
+
+Downsample = Annotated[int, Field(ge=1, le=MOST_DOWNSAMPLE)]
+"""Size of an output px in source px."""
 
 
 @value_object
@@ -24,7 +33,7 @@ class Region:
     Raises
     ------
     pydantic.ValidationError
-        (a ``ValueError``) if a bound is not finite or the rectangle is empty.
+        (a ``ValueError``) if a bound is not finite, lies beyond :data:`LARGEST_PX`, or the rectangle is empty.
     """
 
     x_min: float
@@ -37,6 +46,8 @@ class Region:
     def _finite(cls, value: float) -> float:
         if not math.isfinite(value):
             raise ValueError("a region's bounds must be finite numbers")
+        if abs(value) > LARGEST_PX:
+            raise ValueError(f"a region's bounds are px within ±{LARGEST_PX:g}, not {value:g}")
         return value
 
     @model_validator(mode="after")

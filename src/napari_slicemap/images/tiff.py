@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .format_tools import Recent, copied, describe, named, plane_index, refuse_changed
+from .format_tools import Recent, copied, describe, named, plane_index, refuse_changed, refuse_pipe
 from .image import ImageInfo, file_state
 from .plane import Chunks
 from .tiff_layout import Page, Stack, layout_of, page_of, plane_shape, rows_of, stored_dtype
@@ -57,6 +57,7 @@ class TiffImage:
             Naming the file, if it is missing or no TIFF image.
         """
         with named(self.path, _KIND):
+            refuse_pipe(self.path)
             return self._opened(self.key).info
 
     @property

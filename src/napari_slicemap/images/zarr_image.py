@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _KIND = "a Zarr image"
 OWN_KEY = "napari_slicemap"
 """The attribute under which we keep what OME-Zarr has no place for, such as unequal times."""
+_LARGEST_CHUNK = 2**30
 _METADATA = ("zarr.json", ".zarray", ".zattrs")
 
 
@@ -204,6 +205,8 @@ def _opened(
 ) -> _Opened:
     dtype = np.dtype(array.dtype)
     described = describe(axes, array.shape, dtype, (0, 0), names, pixel_size_um)  # before the chunks are looked at
+    if (size := math.prod(array.chunks) * dtype.itemsize) > _LARGEST_CHUNK:
+        raise ValueError(f"its chunks are of {size} bytes each, more than the {_LARGEST_CHUNK} that are read at once")
     y, x = axes.index("Y"), axes.index("X")
     tiling = Tiling((array.shape[y], array.shape[x]), (array.chunks[y], array.chunks[x]))
     info = replace(described, chunk_shape=tiling.chunk_shape, **known)

@@ -36,7 +36,8 @@ class TileIndex:
             first_y, last_y = (y0 - self._corner[1]) // size, (y1 - 1 - self._corner[1]) // size
             across, down = last_x - first_x + 1, last_y - first_y + 1
             self._columns, self._rows = extent[0] // size + 1, extent[1] // size + 1
-            if int((across * down).sum()) <= most and self._columns * self._rows <= most:
+            # in floats: the product of two large numbers would wrap around
+            if float((across.astype(float) * down).sum()) <= most and self._columns * self._rows <= most:
                 break
             size *= 2
         self._size = size

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import PixelSizeUnknownError, PlacementError, TileReadError
 from ..images.acquisition import StageY, TilePosition
 from ..images.fov import SAME_PIXEL_SIZE, Fov
-from ..images.region import Window
+from ..images.region import LARGEST_PX, Window
 from .index import TileIndex
 
 if TYPE_CHECKING:
@@ -155,7 +155,8 @@ def place(
     Raises
     ------
     PlacementError
-        If sizes are missing, stage and pixel positions are mixed, or (`strict`) pixel sizes differ.
+        If sizes are missing, stage and pixel positions are mixed, a tile lies so far from the others that no canvas
+        holds both, or (`strict`) pixel sizes differ.
     """
     if not positions:
         raise PlacementError(f"map {map_id}: it has no tile")
@@ -180,10 +181,12 @@ def place(
     placed = []
     for tile in tiles:
         ratio = _ratio(tile, base)
-        x0 = _round((tile.box[0] - left) / unit)
-        y0 = _round((high - tile.box[3] if stage_y == "up" else tile.box[2] - low) / unit)
-        width, height = (max(1, _round(size / ratio)) for size in tile.size_px)
-        window = Window(x0, x0 + width, y0, y0 + height)
+        y = high - tile.box[3] if stage_y == "up" else tile.box[2] - low
+        found = [(tile.box[0] - left) / unit, y / unit, *(size / ratio for size in tile.size_px)]
+        if not all(value <= LARGEST_PX / 2 for value in found):  # nor is what is no number
+            raise PlacementError(f"map {map_id}: {tile.position.source} puts FOV {tile.position.fov} out of all bounds")
+        x0, y0, width, height = map(_round, found)
+        window = Window(x0, x0 + max(1, width), y0, y0 + max(1, height))
         placed.append(PlacedTile(tile.position.fov, window, ratio, tile.fov, tile.position.source))
     if not stage:  # a tile of another pixel size covers as many map px as it is resampled to
         right = left + max(tile.window.x1 for tile in placed)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ..files import FileModel, now_iso
-from ..images.region import Region
+from ..images.region import LARGEST_PX, Region
 
 Kind = Literal["rectangle", "rotated-rectangle", "polygon", "line"]
 Points = tuple[tuple[float, float], ...]
@@ -19,6 +19,8 @@ Points = tuple[tuple[float, float], ...]
 def _finite(value: float) -> float:
     if not math.isfinite(value):
         raise ValueError("expected a finite number")
+    if abs(value) > LARGEST_PX:
+        raise ValueError(f"{value:g} is no px; expected one within ±{LARGEST_PX:g}")
     return value
 
 
@@ -32,13 +34,19 @@ class Geometry(FileModel):
     closed: bool = True
     points: Points
 
+    @field_validator("points")
+    @classmethod
+    def _are_px(cls, points: Points) -> Points:
+        for point in points:
+            for value in point:
+                _finite(value)
+        return points
+
     @model_validator(mode="after")
     def _enough(self) -> Geometry:
         least = 3 if self.closed else 2
         if len(self.points) < least:
             raise ValueError(f"{len(self.points)} points, expected at least {least}")
-        if not all(math.isfinite(value) for point in self.points for value in point):
-            raise ValueError("the points must be finite numbers")
         return self
 
 

@@ -152,6 +152,10 @@ def _roi(row: Row) -> Roi:
             fields["geometry"] = json.loads(row["geometry"])
         except json.JSONDecodeError as error:
             raise FileFormatError(f"{row.where}: geometry is no valid JSON ({error.msg})") from None
+        except (ValueError, RecursionError):  # a number of thousands of digits, lists within lists within lists
+            raise FileFormatError(
+                f"{row.where}: geometry is no shape: too long a number, or nested too deeply"
+            ) from None
     fields["tags"] = split_tags(text_cell(row, "tags"), ";")
     try:
         return Roi.model_validate(fields)

@@ -191,6 +191,10 @@ def load_h5_bundle(path: str | Path) -> ImageStack:
         )
 
 
+_DEEPEST = 16
+"""Groups within groups: a group may hold itself."""
+
+
 class _Bundle:
     """The datasets of an open bundle, each held against what it should be before it is read."""
 
@@ -255,16 +259,18 @@ class _Bundle:
             raise FileFormatError(f"{self._path}: attribute channel is {value!r}, expected text")
         return str(value)
 
-    def _within(self, group: str) -> Iterator[str]:
+    def _within(self, group: str, depth: int = 0) -> Iterator[str]:
         """Give the names of the datasets in a group; others leave the ``/`` of a name, which makes groups of it."""
         import h5py
 
+        if depth > _DEEPEST:
+            raise FileFormatError(f"{self._path}: {group[:80]} … leads back to itself, or is nested too deeply")
         for name in self._file[group]:
             # a link may lead back, out of the file, or nowhere
             if not isinstance(self._file.get(f"{group}/{name}", getlink=True), h5py.HardLink):
                 raise FileFormatError(f"{self._path}: {group}/{name} is a link; expected the frames themselves")
             if isinstance(self._file[f"{group}/{name}"], h5py.Group):
-                yield from (f"{name}/{inner}" for inner in self._within(f"{group}/{name}"))
+                yield from (f"{name}/{inner}" for inner in self._within(f"{group}/{name}", depth + 1))
             else:
                 yield name
 
