@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QApplication  # noqa: E402
 
 from napari_slicemap import ExportPlan, open_dataset, run_export  # noqa: E402
 from napari_slicemap.sample import make_sample  # noqa: E402
+from napari_slicemap.viewer.docks.batch_export import BatchExportDock  # noqa: E402
 from napari_slicemap.viewer.launch import launch  # noqa: E402
 from napari_slicemap.viewer.session import session_of  # noqa: E402
 
@@ -55,15 +56,24 @@ def screen(folder: Path) -> None:
     wait()
     session.look_at(1)
     dock = viewer.window.dock_widgets["Batch export (napari-slicemap)"]
-    dock.tabs.setCurrentIndex(1)
+    dock.what.tabs.setCurrentIndex(1)
     dock.picker("rois").tick([roi.roi_id for roi in session.rois if roi.on == "map"])
-    dock.mask_boxes["cell"].setChecked(True)
-    dock.folder.setText("exports/figure 2")
-    dock.check()
+    dock.drawn.masks.choose(["cell"])
+    dock.where.folder.setText("exports/figure 2")
     wait()
     window.grab().save(str(HERE / "napari.png"))
+    fold(dock, "what")
     dock.grab().save(str(HERE / "batch-export.png"))
+    fold(dock, "where", "preview")
+    dock.grab().save(str(HERE / "batch-export-preview.png"))
     viewer.close()
+
+
+def fold(dock: BatchExportDock, *opened: str) -> None:
+    """Open some sections of the dock and fold the others."""
+    for name, section in dock.sections.items():
+        section.set_expanded(name in opened)
+    wait()
 
 
 def wait(seconds: float = 2.0) -> None:

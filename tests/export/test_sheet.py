@@ -13,7 +13,6 @@ import pytest
 from export.runs import write_cells
 from napari_slicemap import ExportPlan, open_dataset
 from napari_slicemap.errors import PixelSizeUnknownError, PlanError
-from napari_slicemap.export import sheet_figure
 from napari_slicemap.export.caption import ink_on
 from napari_slicemap.export.figure import render_item
 from napari_slicemap.export.movie import flattened
@@ -214,34 +213,6 @@ def test_labels_are_text_where_the_format_has_text(ragged, tmp_path, name):
 
 
 # --- many members, large members ----------------------------------------------------------------------------------
-@pytest.fixture
-def counted(monkeypatch):
-    """Count how often each member is rendered."""
-    asked = []
-
-    def render(item, *others):
-        asked.append(item.roi_id or item.stem)
-        return render_item(item, *others)
-
-    monkeypatch.setattr(sheet_figure, "render_item", render)
-    return asked
-
-
-def test_members_are_rendered_once_where_there_is_room(ragged, counted):
-    figure, item = rendered(ragged, plan_of(*RAGGED))
-    list(figure.picture.bands(10))
-    assert sorted(counted) == sorted(member.roi_id or member.stem for member in item.members)
-
-
-def test_without_room_members_of_fovs_are_rendered_when_they_are_painted(ragged, counted, monkeypatch):
-    expected = rendered(ragged, plan_of(*RAGGED))[0].picture.array()
-    counted.clear()
-    monkeypatch.setattr(sheet_figure, "_HELD_BYTES", 1)
-    figure, item = rendered(ragged, plan_of(*RAGGED))
-    np.testing.assert_array_equal(np.concatenate(list(figure.picture.bands(1000))), expected)
-    for member in item.members:
-        # those of maps hold no pixels
-        assert counted.count(member.roi_id or member.stem) == (2 if member.fov else 1)
 
 
 def test_a_sheet_of_many_cells_needs_little_memory(tmp_path, monkeypatch):
@@ -249,7 +220,6 @@ def test_a_sheet_of_many_cells_needs_little_memory(tmp_path, monkeypatch):
     write_cells(folder, 400)
     dataset = open_dataset(folder)
     plan = plan_of({"kind": "cell", "all": True, "size_px": 128}, sheet={"rows": 20, "columns": 20, "labels": False})
-    monkeypatch.setattr(sheet_figure, "_HELD_BYTES", 2**20)
     monkeypatch.setattr("napari_slicemap.render.picture._BAND_PIXELS", 2**17)
     rendered(dataset, plan_of({"kind": "cell", "ids": ["a:1"]}))  # imports and opens what it needs
     tracemalloc.start()
@@ -258,7 +228,7 @@ def test_a_sheet_of_many_cells_needs_little_memory(tmp_path, monkeypatch):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert figure.shape == (rows, 20 * 136 + 8, 3)
-    assert peak < 8 * 2**20, "the cells alone are 19 MB, the sheet is 21 MB"
+    assert peak < 12 * 2**20, "the cells alone are 19 MB, the sheet is 21 MB"
 
 
 def test_a_tile_that_cannot_be_read_is_told_of_once_it_was_painted(dataset):
