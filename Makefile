@@ -24,7 +24,11 @@ demo: .venv/.core
 	$(BIN)/slicemap export $(DEMO)/sample --output-folder $(DEMO) --scale-bar --masks cell \
 		--maps 01 --rois all --fovs s03_r0c1 --cells s01_r0c1:10,s01_r0c1:20,s01_r0c1:30 --cell-size 64
 	$(BIN)/slicemap export $(DEMO)/sample --output-folder $(DEMO) --scale-bar \
-		--maps 04 --downsample 2 --format tif
+		--maps 04 --downsample 2 --format pdf,ome-tiff
+	$(BIN)/slicemap export $(DEMO)/sample --output-folder $(DEMO) --scale-bar --masks cell --legend \
+		--cell-query "area > 90" --cell-size 48 --contact-sheet
+	$(BIN)/slicemap export $(DEMO)/sample --output-folder $(DEMO) --scale-bar \
+		--slices all --format gif --option fps=2
 	@echo "Look into $(DEMO)/: the pictures, a record of how each was made beside it, and export_results.csv"
 
 test: .venv/.dev
