@@ -14,12 +14,12 @@ from harness import Check, Row, medians
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from napari_slicemap.export.gif_encoder import encode_gif
-from napari_slicemap.export.stack_figures import stack_frames
+from napari_slicemap.export.movies.gif_encoder import encode_gif
+from napari_slicemap.export.stacks.figures import stack_frames
 from napari_slicemap.images.stack.image_stack import ImageStack
 
 if TYPE_CHECKING:
-    from napari_slicemap.export.frames import Frames
+    from napari_slicemap.export.movies.frames import Frames
 
 _COUNT, _SIDE = 100, 512
 _DELAY_MS = 100.0

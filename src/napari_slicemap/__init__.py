@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .dataset import Dataset as Dataset
     from .dataset import open_dataset as open_dataset
-    from .export.bundles import export_bundles as export_bundles
     from .export.plan import ExportPlan as ExportPlan
     from .export.repeat import repeat_export as repeat_export
     from .export.run import ExportReport as ExportReport
     from .export.run import run_export as run_export
-    from .export.runner import ExportResult as ExportResult
-    from .export.runner import JobItem as JobItem
-    from .export.runner import JobRunner as JobRunner
-    from .export.stack_gif import export_gif as export_gif
+    from .export.running.runner import ExportResult as ExportResult
+    from .export.running.runner import JobItem as JobItem
+    from .export.running.runner import JobRunner as JobRunner
+    from .export.stacks.bundles import export_bundles as export_bundles
+    from .export.stacks.gif import export_gif as export_gif
     from .images.config_frames import MetaData as MetaData
     from .images.config_frames import OutputParameters as OutputParameters
     from .images.config_frames import save_config_frames as save_config_frames
@@ -51,11 +51,11 @@ _HOME = {
     "Dataset": "dataset",
     "ExportPlan": "export.plan",
     "ExportReport": "export.run",
-    "ExportResult": "export.runner",
+    "ExportResult": "export.running.runner",
     "Fov": "images.fov",
     "ImageStack": "images.stack.image_stack",
-    "JobItem": "export.runner",
-    "JobRunner": "export.runner",
+    "JobItem": "export.running.runner",
+    "JobRunner": "export.running.runner",
     "MaskOverlay": "render.overlays",
     "MetaData": "images.config_frames",
     "OutputParameters": "images.config_frames",
@@ -68,8 +68,8 @@ _HOME = {
     "VirtualMap": "render.virtual_map",
     "apply_steps": "images.stack.processing",
     "compute_scale_bar": "render.scale_bar",
-    "export_bundles": "export.bundles",
-    "export_gif": "export.stack_gif",
+    "export_bundles": "export.stacks.bundles",
+    "export_gif": "export.stacks.gif",
     "load_h5_bundle": "images.stack.hdf5_bundle",
     "load_npz_bundle": "images.stack.npz_bundle",
     "load_ome_tiff_stack": "images.stack.ome_tiff_bundle",

@@ -235,13 +235,13 @@ WRONG = [
         ["--fovs", "a", "--profile", "x"], "unknown profile 'x' (there is tissue, plain, absent)", id="profile"
     ),
     pytest.param(["--fovs", "a", "--profile", "absent"], "unknown channel 'CD4' (there is CD3, DAPI)", id="channel"),
-    pytest.param(["--fovs", "a", "--format", "bmp"], "unknown format 'bmp' (there is png, tif", id="format"),
+    pytest.param(["--fovs", "a", "--format", "bmp"], "unknown format 'bmp' (there is png, jpg", id="format"),
     pytest.param(["--fovs", "a", "--masks", "x"], "unknown mask 'x' (there is cell)", id="mask"),
     pytest.param(["--fovs", "a", "--overwrite", "x"], "overwrite: Input should be 'refuse', 'overwrite'", id="policy"),
-    pytest.param(["--rois", "core", "--clip", "x"], "clip: Input should be 'box' or 'polygon'", id="clip"),
+    pytest.param(["--rois", "core", "--clip", "x"], "clip: Input should be 'box', 'polygon' or 'upright'", id="clip"),
     pytest.param(["--fovs", "a", "--clip", "polygon"], "--clip goes with --rois or --tags", id="clip of FOVs"),
     pytest.param(
-        ["--fovs", "a", "--cell-size", "9"], "--cell-size with --cells or --cell-query", id="size of no cells"
+        ["--fovs", "a", "--cell-size", "9"], "--cell-size goes with --cells or --cell-query", id="size of no cells"
     ),
     pytest.param(["--fovs", "a", "--option", "x"], "--option x: expected name=value", id="option without value"),
     pytest.param(["--fovs", "a", "--option", "x=1"], "options of png: x: unknown key", id="unknown option"),
@@ -252,7 +252,7 @@ WRONG = [
         "not both",
         id="two scales on the command line",
     ),
-    pytest.param([], "nothing was chosen; use --fovs, --rois, --maps or --cells", id="nothing"),
+    pytest.param([], "nothing was chosen; use --fovs, --rois, --maps, --cells", id="nothing"),
     pytest.param(["--fovs", " , "], "say which, by ids", id="no name in the names"),
     pytest.param(["--maps", "9"], "nothing to export: slice 09 is excluded", id="all excluded"),
     pytest.param(["--plan", "no/such.toml"], "no/such.toml", id="no such plan"),

@@ -15,7 +15,7 @@ from PIL import Image
 
 from napari_slicemap.cli import main
 from napari_slicemap.cli.process import gathered
-from napari_slicemap.export.bundles import export_bundles
+from napari_slicemap.export.stacks.bundles import export_bundles
 from napari_slicemap.images.stack.image_stack import ImageStack
 from napari_slicemap.images.stack.npz_bundle import load_npz_bundle
 from napari_slicemap.images.stack.processing import apply_steps

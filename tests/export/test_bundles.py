@@ -13,7 +13,7 @@ import pytest
 import tifffile
 
 from napari_slicemap.errors import StackError
-from napari_slicemap.export.bundles import export_bundles
+from napari_slicemap.export.stacks.bundles import export_bundles
 from napari_slicemap.images.stack.image_stack import ImageStack
 from napari_slicemap.images.stack.processing import apply_steps
 

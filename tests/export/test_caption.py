@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_slicemap import ChannelSettings
-from napari_slicemap.export.caption import ink_on, lay_out
-from napari_slicemap.export.figure import render_item
-from napari_slicemap.export.resolve import resolve
+from napari_slicemap.export.choosing.resolve import resolve
+from napari_slicemap.export.content.caption import ink_on, lay_out
+from napari_slicemap.export.content.figure import render_item
 from napari_slicemap.render.drawings import Text
 from napari_slicemap.render.picture import Picture
 

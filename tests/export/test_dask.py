@@ -13,8 +13,8 @@ import pytest
 from export.runs import bytes_of, temporaries, write_cells
 from napari_slicemap import ExportPlan, open_dataset, run_export
 from napari_slicemap.errors import PlanError
-from napari_slicemap.export import work
-from napari_slicemap.export.prepare import prepare
+from napari_slicemap.export.running import work
+from napari_slicemap.export.running.prepare import prepare
 from scenes import write_dataset
 
 distributed = pytest.importorskip("distributed")

@@ -19,7 +19,7 @@ from builders import write_csv
 from images.ome_schema import valid_ome
 from napari_slicemap import load_h5_bundle, load_npz_bundle, open_dataset
 from napari_slicemap.errors import FileFormatError, PlanError
-from napari_slicemap.export.pixels import PixelData
+from napari_slicemap.export.content.pixels import PixelData
 from napari_slicemap.export.writers import find_writer
 from napari_slicemap.export.writers.contract import FoundPixels, PixelContract
 from napari_slicemap.images.opening import open_image

@@ -13,8 +13,8 @@ from shapely.geometry import Point, Polygon
 
 from napari_slicemap import compute_scale_bar, render_fov_to_array
 from napari_slicemap.errors import PlanError, RegionError, UnknownNameError
-from napari_slicemap.export.figure import Figure, _clipped, render_item
-from napari_slicemap.export.resolve import resolve
+from napari_slicemap.export.choosing.resolve import resolve
+from napari_slicemap.export.content.figure import Figure, _clipped, render_item
 from napari_slicemap.export.writers import find_writer
 from napari_slicemap.render.drawings import Shape
 from napari_slicemap.render.picture import Picture

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from napari_slicemap.export import gif_encoder
-from napari_slicemap.export.gif_encoder import encode_gif
+from napari_slicemap.export.movies import gif_encoder
+from napari_slicemap.export.movies.gif_encoder import encode_gif
 
 
 def written(frames, delays, **options):

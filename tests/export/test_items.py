@@ -7,8 +7,8 @@ import pytest
 
 from napari_slicemap import ExportPlan, Region, open_dataset
 from napari_slicemap.errors import PlanError
-from napari_slicemap.export.cell_choice import query_cells
-from napari_slicemap.export.resolve import resolve
+from napari_slicemap.export.choosing.cell_choice import query_cells
+from napari_slicemap.export.choosing.resolve import resolve
 from napari_slicemap.export.run import prepare
 from scenes import ROIS, descriptor, write_dataset, write_rois
 

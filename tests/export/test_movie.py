@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_slicemap.errors import PlanError
-from napari_slicemap.export.movie_encoder import encode_mp4
-from napari_slicemap.export.stack_figures import stack_frames
-from napari_slicemap.export.timing import delays_ms
+from napari_slicemap.export.movies.mp4_encoder import encode_mp4
+from napari_slicemap.export.movies.timing import delays_ms
+from napari_slicemap.export.stacks.figures import stack_frames
 from napari_slicemap.images.stack.image_stack import ImageStack
 
 av = pytest.importorskip("av", reason="MP4 needs the extra video")

@@ -11,9 +11,9 @@ from PIL import Image
 
 from napari_slicemap import ExportPlan, open_dataset, run_export
 from napari_slicemap.errors import StackError
-from napari_slicemap.export.figure import render_item
-from napari_slicemap.export.movie import film_item
-from napari_slicemap.export.resolve import resolve
+from napari_slicemap.export.choosing.resolve import resolve
+from napari_slicemap.export.content.figure import render_item
+from napari_slicemap.export.content.movie import film_item
 from napari_slicemap.export.writers import find_writer
 from scenes import write_dataset
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from napari_slicemap import ExportPlan
 from napari_slicemap.errors import PlanError
-from napari_slicemap.export.content import lacking
+from napari_slicemap.export.content.making import lacking
 from napari_slicemap.export.run import prepare
 from napari_slicemap.export.writers import find_writer
 from napari_slicemap.export.writers.contract import FoundMovie, MovieContract

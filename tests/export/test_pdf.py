@@ -8,7 +8,7 @@ import pypdfium2 as pdfium
 import pytest
 
 from napari_slicemap.errors import PlanError
-from napari_slicemap.export.figure import Figure
+from napari_slicemap.export.content.figure import Figure
 from napari_slicemap.export.writers import find_writer, pdf
 from napari_slicemap.export.writers.contract import PictureContract
 from napari_slicemap.render.drawings import Bar, Rim, Shape, Text

@@ -6,8 +6,8 @@ import tifffile
 
 from napari_slicemap import ExportPlan, open_dataset
 from napari_slicemap.errors import RegionError, TileReadError, UnknownNameError
-from napari_slicemap.export.pixels import read_item
-from napari_slicemap.export.resolve import resolve
+from napari_slicemap.export.choosing.resolve import resolve
+from napari_slicemap.export.content.pixels import read_item
 from scenes import write_dataset
 
 CHANNELS = ("DAPI", "CD3")

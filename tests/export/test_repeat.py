@@ -12,9 +12,9 @@ import pytest
 from export.runs import bytes_of, record_of, write_cells
 from napari_slicemap import open_dataset, run_export
 from napari_slicemap.errors import FileFormatError, PlanError, UnknownNameError
-from napari_slicemap.export.provenance import embedded
+from napari_slicemap.export.choosing.resolve import resolve
+from napari_slicemap.export.records.provenance import embedded
 from napari_slicemap.export.repeat import repeat_export
-from napari_slicemap.export.resolve import resolve
 from scenes import write_dataset
 
 CELLS = {"kind": "cell", "all": True, "size_px": 24}
@@ -143,7 +143,7 @@ def test_a_stored_level_that_is_gone_is_told(own, plan, out, tmp_path, monkeypat
 # --- one record for many --------------------------------------------------------------------------------------
 @pytest.fixture
 def crops(own, plan, out, monkeypatch):
-    monkeypatch.setattr("napari_slicemap.export.prepare.MANY_CELLS", 10)
+    monkeypatch.setattr("napari_slicemap.export.running.prepare.MANY_CELLS", 10)
     write_cells(own, 70)
     report = run_export(plan(CELLS), open_dataset(own))
     assert report.counts["ok"] == 70

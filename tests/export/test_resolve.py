@@ -4,7 +4,7 @@ import pytest
 
 from napari_slicemap import ExportPlan, Region, open_dataset
 from napari_slicemap.errors import PlanError
-from napari_slicemap.export.resolve import resolve
+from napari_slicemap.export.choosing.resolve import resolve
 from scenes import write_dataset, write_rois
 
 ROTATED = '{"type": "rotated-rectangle", "closed": true, "points": [[10, 4], [20, 9], [15, 19], [5, 14]]}'

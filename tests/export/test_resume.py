@@ -15,9 +15,9 @@ import pytest
 from export.runs import bytes_of, record_of, temporaries, write_cells
 from napari_slicemap import ExportPlan, open_dataset, run_export
 from napari_slicemap.errors import PlanError
-from napari_slicemap.export.drafts import digest_of
-from napari_slicemap.export.lock import remove_leftovers
 from napari_slicemap.export.repeat import repeat_export
+from napari_slicemap.export.running.drafts import digest_of
+from napari_slicemap.export.running.lock import remove_leftovers
 from napari_slicemap.export.writers import writers
 from scenes import write_dataset
 
@@ -38,7 +38,7 @@ def out(tmp_path):
 @pytest.fixture(params=[False, True], ids=["sidecars", "one record"])
 def shared(request, monkeypatch):
     """Whether the crops of a run share one record, as many of them do."""
-    monkeypatch.setattr("napari_slicemap.export.prepare.MANY_CELLS", 3 if request.param else 100)
+    monkeypatch.setattr("napari_slicemap.export.running.prepare.MANY_CELLS", 3 if request.param else 100)
     return request.param
 
 
@@ -97,7 +97,7 @@ def test_where_to_and_what_to_do_there_is_no_other_request(own, plan, tmp_path, 
 
 def test_other_versions_are_done_anew(own, plan, monkeypatch):
     run_export(plan(FOVS), open_dataset(own))
-    monkeypatch.setattr("napari_slicemap.export.provenance.software", lambda: {"python": "4"})
+    monkeypatch.setattr("napari_slicemap.export.records.provenance.software", lambda: {"python": "4"})
     assert resumed(plan(FOVS), own) == {"a.png", "b.png"}
 
 
@@ -167,14 +167,14 @@ def test_renamed_outputs_are_found_again(own, plan, out):
 
 
 def test_crops_that_get_sidecars_leave_the_record_and_the_other_way_round(own, plan, out, monkeypatch):
-    monkeypatch.setattr("napari_slicemap.export.prepare.MANY_CELLS", 3)
+    monkeypatch.setattr("napari_slicemap.export.running.prepare.MANY_CELLS", 3)
     run_export(plan(CELLS), open_dataset(own))
     assert not list(out.glob("*.png.provenance.json"))
-    monkeypatch.setattr("napari_slicemap.export.prepare.MANY_CELLS", 100)
+    monkeypatch.setattr("napari_slicemap.export.running.prepare.MANY_CELLS", 100)
     run_export(plan(CELLS, overwrite="overwrite"), open_dataset(own))
     assert len(list(out.glob("*.png.provenance.json"))) == len(bytes_of(out))
     assert resumed(plan(CELLS), own) == set()
-    monkeypatch.setattr("napari_slicemap.export.prepare.MANY_CELLS", 3)
+    monkeypatch.setattr("napari_slicemap.export.running.prepare.MANY_CELLS", 3)
     run_export(plan(CELLS, overwrite="overwrite"), open_dataset(own))
     assert not list(out.glob("*.png.provenance.json"))
 
@@ -214,7 +214,7 @@ def test_what_dead_runs_have_left_is_removed_and_nothing_else(own, plan, out):
 RUN = """
 import sys
 from napari_slicemap import ExportPlan, open_dataset, run_export
-from napari_slicemap.export import prepare
+from napari_slicemap.export.running import prepare
 prepare.MANY_CELLS = int(sys.argv[3])
 select = {"kind": "cell", "all": True, "size_px": 24}
 plan = ExportPlan.model_validate({"output_folder": sys.argv[2], "select": [select]})
@@ -234,7 +234,7 @@ def killed(folder, out, many, chance):
 
 def check_kill(tmp_path, monkeypatch, many, chance):
     """Hold a run that was killed and resumed against an undisturbed one."""
-    monkeypatch.setattr("napari_slicemap.export.prepare.MANY_CELLS", many)
+    monkeypatch.setattr("napari_slicemap.export.running.prepare.MANY_CELLS", many)
     folder = tmp_path / "own"
     if not folder.exists():
         write_cells(write_dataset(folder), 60)
@@ -296,7 +296,7 @@ def test_a_second_run_into_a_folder_is_refused(own, plan, out):
 HOLD = """
 import sys, time
 from pathlib import Path
-from napari_slicemap.export.lock import locked
+from napari_slicemap.export.running.lock import locked
 with locked(Path(sys.argv[1])):
     print(flush=True)
     time.sleep(60)

@@ -23,8 +23,8 @@ from napari_slicemap import (
     run_export,
 )
 from napari_slicemap.errors import PlanError
-from napari_slicemap.export.results import RESULT_COLUMNS
 from napari_slicemap.export.run import prepare
+from napari_slicemap.export.running.results import RESULT_COLUMNS
 from napari_slicemap.render.scale_bar import ScaleBarStyle, draw_scale_bar
 from scenes import LINE, MAP_HEIGHT, MAP_WIDTH, write_dataset, write_rois
 

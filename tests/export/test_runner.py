@@ -12,10 +12,10 @@ import pytest
 
 from napari_slicemap import JobItem, JobRunner
 from napari_slicemap.errors import TileReadError
-from napari_slicemap.export.cancelling import check
-from napari_slicemap.export.drafts import digest_of
-from napari_slicemap.export.runner import in_series, run_group, run_item
-from napari_slicemap.export.thread_runner import Threads
+from napari_slicemap.export.running.cancelling import check
+from napari_slicemap.export.running.drafts import digest_of
+from napari_slicemap.export.running.runner import in_series, run_group, run_item
+from napari_slicemap.export.running.thread_runner import Threads
 from napari_slicemap.render.threads import processors
 
 

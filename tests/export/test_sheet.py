@@ -13,11 +13,11 @@ import pytest
 from export.runs import write_cells
 from napari_slicemap import ExportPlan, open_dataset
 from napari_slicemap.errors import PixelSizeUnknownError, PlanError
-from napari_slicemap.export.caption import ink_on
-from napari_slicemap.export.figure import render_item
-from napari_slicemap.export.movie import flattened
-from napari_slicemap.export.resolve import resolve
-from napari_slicemap.export.sheet_figure import render_sheet
+from napari_slicemap.export.choosing.resolve import resolve
+from napari_slicemap.export.content.caption import ink_on
+from napari_slicemap.export.content.figure import render_item
+from napari_slicemap.export.content.movie import flattened
+from napari_slicemap.export.content.sheet import render_sheet
 from napari_slicemap.export.writers import find_writer
 from napari_slicemap.render.drawings import Bar, Text, font
 from scenes import write_dataset

@@ -34,9 +34,6 @@ def test_what_a_plan_says_becomes_options(said, expected):
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        pytest.param({"t": 2}, "no option for t of", id="time"),
-        pytest.param({"z": "max"}, "no option for z of", id="projection"),
-        pytest.param({"background": "white"}, "no option for background of", id="background"),
         pytest.param({"scale_bar": {"enabled": True, "color": "black"}}, "no option for scale_bar of", id="bar"),
         pytest.param(
             {"select": [{"kind": "map-roi", "all": True}, {"kind": "fov-roi", "all": True, "clip": "polygon"}]},

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_slicemap.errors import StackError, UnknownNameError
-from napari_slicemap.export.frame_marks import place_times, time_labels
-from napari_slicemap.export.stack_figures import stack_frames
-from napari_slicemap.export.stack_gif import export_gif
-from napari_slicemap.export.timing import delays_ms
+from napari_slicemap.export.movies.frame_marks import place_times, time_labels
+from napari_slicemap.export.movies.timing import delays_ms
+from napari_slicemap.export.stacks.figures import stack_frames
+from napari_slicemap.export.stacks.gif import export_gif
 from napari_slicemap.images.stack.image_stack import ImageStack
 from napari_slicemap.render.fonts import FONT
 

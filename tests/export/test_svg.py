@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_slicemap.export.figure import Figure
+from napari_slicemap.export.content.figure import Figure
 from napari_slicemap.export.writers import find_writer
 from napari_slicemap.export.writers.contract import PictureContract
 from napari_slicemap.render.drawings import Bar, Rim, Shape, Text

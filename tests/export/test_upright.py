@@ -13,9 +13,9 @@ from scipy.ndimage import map_coordinates
 
 from napari_slicemap import ChannelSettings, render_fov_to_array
 from napari_slicemap.errors import RegionError
-from napari_slicemap.export.figure import render_item
-from napari_slicemap.export.items import ExportItem
-from napari_slicemap.export.upright import Turn, turned
+from napari_slicemap.export.choosing.items import ExportItem
+from napari_slicemap.export.content.figure import render_item
+from napari_slicemap.export.content.upright import Turn, turned
 from napari_slicemap.images.region import Region, Window
 from napari_slicemap.render.drawings import Shape
 
@@ -106,7 +106,7 @@ def test_rows_are_the_same_however_they_are_cut(monkeypatch, edges):
     picture = upright(NOISE, corners((70, 60), 60, 90, 33))
     whole = picture.array()
     for block in (512, 7):
-        monkeypatch.setattr("napari_slicemap.export.upright._BLOCK", block)
+        monkeypatch.setattr("napari_slicemap.export.content.upright._BLOCK", block)
         parts = [picture.paint(top, end) for top, end in pairwise(edges)]
         np.testing.assert_array_equal(np.concatenate(parts), whole)
 
@@ -224,7 +224,7 @@ def test_what_lies_beyond_is_background_and_is_said(dataset, plan):
 
 
 def test_tiles_that_cannot_be_read_are_told_once(dataset, plan, monkeypatch):
-    monkeypatch.setattr("napari_slicemap.export.upright._BLOCK", 4)
+    monkeypatch.setattr("napari_slicemap.export.content.upright._BLOCK", 4)
     height, width = dataset.maps["8"].shape
     points = corners((width / 2, height / 2), width, height, 5)
     figure = render_item(item_of(points, map_id="8"), plan(ANY, on_missing="mark"), dataset.profiles["tissue"], dataset)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_slicemap.errors import UnknownNameError
-from napari_slicemap.export.figure import Figure
+from napari_slicemap.export.content.figure import Figure
 from napari_slicemap.export.writers import find_writer, png_encoder, writers
 from napari_slicemap.export.writers.contract import PictureContract
 from napari_slicemap.export.writers.ordered import in_order

@@ -152,8 +152,8 @@ def _planned(
     """Check the plans that the options make, all of them before any of them runs."""
     from ..dataset import open_dataset
     from ..errors import PlanError
-    from ..export.checks import noted
     from ..export.run import prepare
+    from ..export.running.checks import noted
 
     if dataset is None:
         raise PlanError(["say which DATASET; only --from does without"])

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 if TYPE_CHECKING:
-    from ..export.runner import ExportResult
+    from ..export.running.runner import ExportResult
     from ..images.stack.processing import ProcessingStep, Progress
 
 
@@ -106,8 +106,8 @@ def process(
     [bold]slicemap process --list-steps[/bold]
     """
     from ..errors import PlanError
-    from ..export.process_plan import ProcessPlan
-    from ..export.stack_process import prepare, run
+    from ..export.stacks.process import prepare, run
+    from ..export.stacks.process_plan import ProcessPlan
 
     faults: list[str] = []
     steps = _steps(processing, processing_file, faults)
@@ -154,7 +154,7 @@ def _steps(text: str, file: Path | None, faults: list[str]) -> list[ProcessingSt
 
 def _formats(export: Sequence[str] | None, make_gif: bool, faults: list[str]) -> list[str]:
     """Give the formats; where they are wrong, one that is right, so that the other options are checked, too."""
-    from ..export.bundles import bundle_formats
+    from ..export.stacks.bundles import bundle_formats
     from .plan_options import split
 
     names = [{"hdf5": "h5"}.get(name, name) for name in split(export or [])]

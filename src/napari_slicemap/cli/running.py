@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from ..export.items import ExportItem
-    from ..export.results import ExportReport
+    from ..export.choosing.items import ExportItem
     from ..export.run import Prepared
-    from ..export.runner import ExportResult, Strategy
+    from ..export.running.results import ExportReport
+    from ..export.running.runner import ExportResult, Strategy
 
 
 def choose_strategy(runner: str, workers: int | None, scheduler: str) -> Strategy:
@@ -23,7 +23,7 @@ def choose_strategy(runner: str, workers: int | None, scheduler: str) -> Strateg
     PlanError
         If they do not go together.
     """
-    from ..export.strategies import find_strategy
+    from ..export.running.strategies import find_strategy
 
     named = runner or ("dask" if scheduler else "serial" if workers is None else "threads")
     return find_strategy(named, workers, scheduler or None)
@@ -48,7 +48,7 @@ def dry_run(prepared: Sequence[Prepared], as_json: bool) -> None:
 
 def _rows_to_write(prepared: Prepared) -> list[dict[str, Any]]:
     from ..errors import SlicemapError
-    from ..export.checks import estimated_bytes
+    from ..export.running.checks import estimated_bytes
 
     def size_of(item: ExportItem) -> int | None:
         try:

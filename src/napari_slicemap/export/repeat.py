@@ -12,15 +12,15 @@ from ..dataset import Dataset, open_dataset
 from ..errors import FileFormatError, PlanError, SlicemapError, UnknownNameError
 from ..files import read_json
 from ..render.profile import Profile
-from .items import ExportItem
+from .choosing.items import ExportItem
+from .choosing.resolve import Resolution
 from .plan import ExportPlan, Overwrite
-from .prepare import Prepared, prepare_items
-from .provenance import origin_of
-from .resolve import Resolution
-from .results import ExportReport
+from .records.provenance import origin_of
+from .records.shared_record import runs_in, single_records
 from .run import Progress, run_prepared
-from .shared_record import runs_in, single_records
-from .strategies import find_strategy
+from .running.prepare import Prepared, prepare_items
+from .running.results import ExportReport
+from .running.strategies import find_strategy
 
 ChangedSources = Literal["refuse", "accept"]
 _KEYS = ("item", "plan", "profile", "dataset", "sources", "map", "region", "level")

@@ -10,20 +10,20 @@ from pathlib import Path
 
 from ..dataset import Dataset
 from ..errors import PlanError, SlicemapError
-from .checks import estimated_bytes, noted
-from .items import ExportItem
-from .lock import locked, remove_leftovers
-from .outputs import Target
+from .choosing.items import ExportItem
 from .plan import ExportPlan
-from .prepare import Prepared as Prepared
-from .prepare import prepare as prepare
-from .results import RESULTS_FILE, counted, write_results
-from .results import ExportReport as ExportReport
-from .resume import DONE_FOLDER, note_begun, note_ended
-from .runner import ExportResult, JobItem, JobRunner, Strategy, one_line
-from .shared_record import Journal, fold
-from .strategies import find_strategy, strategy_faults
-from .work import describe, describe_cell, make
+from .records.shared_record import Journal, fold
+from .running.checks import estimated_bytes, noted
+from .running.lock import locked, remove_leftovers
+from .running.outputs import Target
+from .running.prepare import Prepared as Prepared
+from .running.prepare import prepare as prepare
+from .running.results import RESULTS_FILE, counted, write_results
+from .running.results import ExportReport as ExportReport
+from .running.resume import DONE_FOLDER, note_begun, note_ended
+from .running.runner import ExportResult, JobItem, JobRunner, Strategy, one_line
+from .running.strategies import find_strategy, strategy_faults
+from .running.work import describe, describe_cell, make
 
 _TOGETHER, _GROUPS = 32, 64
 """Small items that are made durable together at most, and groups that a run has at least to share out."""

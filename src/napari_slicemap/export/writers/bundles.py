@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from ...files import FileModel
-from ..pixels import PixelData
+from ..content.pixels import PixelData
 from . import Takes
 
 

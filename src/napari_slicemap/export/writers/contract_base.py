@@ -120,7 +120,7 @@ class WriterContract:
         path = self.place(writer, tmp_path)
         with pytest.raises(TileReadError, match=UNREADABLE):
             self.write(writer, path, self.unreadable())
-        assert not [one for one in threading.enumerate() if one.name.startswith("slicemap-")]
+        assert not [one for one in threading.enumerate() if one.name.startswith("slicemap-write")]
 
     # --- what it says of itself ---------------------------------------------------------------------------------
     def test_unknown_options_are_refused(self, writer: Writer) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from ...errors import StackError, TileReadError
 from ...render.picture import Picture
-from ..figure import Figure
-from ..movie import Movie, flattened
+from ..content.figure import Figure
+from ..content.movie import Movie, flattened
 from . import Writer
 from .contract_base import UNREADABLE, WriterContract
 

@@ -12,7 +12,7 @@ import pytest
 
 from ...errors import TileReadError
 from ...render.picture import Picture
-from ..figure import Figure
+from ..content.figure import Figure
 from . import Writer
 from .contract_base import STATED, UNREADABLE, SizedContract
 

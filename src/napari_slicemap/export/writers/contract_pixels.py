@@ -15,7 +15,7 @@ import pytest
 
 from ...errors import TileReadError
 from ...images.source import ImageSource
-from ..pixels import PixelData
+from ..content.pixels import PixelData
 from . import Writer
 from .contract_base import UNREADABLE, SizedContract
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ..figure import Figure
+from ..content.figure import Figure
 
 KEYWORD = "napari-slicemap"
 """Under which formats with named texts hold the provenance."""

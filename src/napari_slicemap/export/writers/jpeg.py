@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from ...files import FileModel
-from ..figure import Figure
+from ..content.figure import Figure
 from . import Takes
 from .embedded import DESCRIPTION, provenance_text
 from .jpeg_encoder import LARGEST_SIDE, Subsampling, encode_jpeg

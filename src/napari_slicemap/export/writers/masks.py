@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import listing
-from ..pixels import PixelData
+from ..content.pixels import PixelData
 
 
 def tell_of_masks(content: PixelData, format_name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from ...files import FileModel, json_safe
-from ..movie import Movie
+from ..content.movie import Movie
 from . import Takes
 
 
@@ -57,7 +57,7 @@ class GifWriter:
 
     def write(self, path: Path, content: Movie, options: GifOptions) -> None:
         """Write the file; see :class:`Writer`."""
-        from ..gif_encoder import encode_gif
+        from ..movies.gif_encoder import encode_gif
 
         delays = content.delays_ms(options.fps, options.speed)
         frames = content.frames(options.timestamps)
@@ -82,7 +82,7 @@ class Mp4Writer:
 
     def write(self, path: Path, content: Movie, options: Mp4Options) -> None:
         """Write the file; see :class:`Writer`."""
-        from ..movie_encoder import encode_mp4
+        from ..movies.mp4_encoder import encode_mp4
 
         delays = content.delays_ms(options.fps, options.speed)
         frames = content.frames(options.timestamps)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ...files import FileModel
 from ...render.threads import processors
-from ..pixels import PixelData
+from ..content.pixels import PixelData
 from . import Takes
 from .masks import tell_of_masks
 

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from ...files import FileModel
-from ..pixels import PixelData
+from ..content.pixels import PixelData
 from . import Takes
 
 

@@ -14,8 +14,9 @@ from pydantic import Field
 from ...errors import PlanError
 from ...files import FileModel
 from ...render.picture import Picture
-from ..figure import Figure
+from ..content.figure import Figure
 from . import Takes
+from .pdf_page import POINTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from .pdf_page import Page
 
-POINTS = 72
-"""To an inch."""
 LARGEST_PAGE = 14_400
 """The most points that a side of a page may have."""
 

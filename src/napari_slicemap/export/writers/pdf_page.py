@@ -10,10 +10,11 @@ from xml.sax.saxutils import escape
 
 from ...render.drawings import Bar, Rim, Shape, Text, drawable
 from ...render.fonts import FONT
-from ..figure import Figure
+from ..content.figure import Figure
 from .embedded import DESCRIPTION, provenance_text
-from .pdf import POINTS
 
+POINTS = 72
+"""To an inch."""
 _FONT = "DejaVuSans"
 _SMALLEST_PAGE = 3.0
 """Points; readers refuse pages below that."""

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from ...files import FileModel
-from ..figure import Figure
+from ..content.figure import Figure
 from . import Takes
 from .embedded import KEYWORD, provenance_text
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ...files import FileModel
 from ...render.drawings import Bar, Drawing, Rim, Shape, Text, drawable
-from ..figure import Figure
+from ..content.figure import Figure
 from . import Takes
 from .embedded import KEYWORD, provenance_text
 from .sink import Base64Sink

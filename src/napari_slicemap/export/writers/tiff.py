@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ...files import FileModel
-from ..figure import Figure
+from ..content.figure import Figure
 from . import Takes
 from .embedded import provenance_text
 from .ordered import in_order

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...files import FileModel, safe_stem
-from ..pixels import PixelData
+from ..content.pixels import PixelData
 from . import Takes
 from .masks import tell_of_masks
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ....export.cancelling import Asked, check, stopped_by
-from ....export.content import content_of
-from ....export.figure import Figure
-from ....export.items import ExportItem
-from ....export.movie import Movie
+from ....export.choosing.items import ExportItem
+from ....export.content.figure import Figure
+from ....export.content.making import content_of
+from ....export.content.movie import Movie
 from ....export.plan import OverlayChoice
-from ....export.prepare import Prepared
+from ....export.running.cancelling import Asked, check, stopped_by
+from ....export.running.prepare import Prepared
 from ....export.writers import Takes
 from ....render.picture import Picture
 from ....render.scale_bar import ScaleBarStyle

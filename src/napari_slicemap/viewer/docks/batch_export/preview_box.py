@@ -10,7 +10,7 @@ from qtpy.QtGui import QColor, QImage, QPainter
 from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ....errors import SlicemapError
-from ....export.prepare import Prepared
+from ....export.running.prepare import Prepared
 from .background import Background
 from .parts import bullets, row, small, words_of
 from .preview import Preview, preview_of

@@ -14,9 +14,9 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayo
 
 from ....dataset import Dataset
 from ....errors import SlicemapError
-from ....export.checks import estimated_bytes
-from ....export.prepare import Prepared
-from ....export.runner import ExportResult
+from ....export.running.checks import estimated_bytes
+from ....export.running.prepare import Prepared
+from ....export.running.runner import ExportResult
 from ..row_model import RowModel
 from .parts import size_text, small, time_text
 

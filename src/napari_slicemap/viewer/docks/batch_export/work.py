@@ -9,15 +9,15 @@ from typing import Any
 
 from ....dataset import Dataset
 from ....errors import SlicemapError
-from ....export.cancelling import Asked
-from ....export.checks import checked_options, chosen_profile
+from ....export.choosing.resolve import Resolution, resolve
 from ....export.plan import ExportPlan
-from ....export.prepare import Prepared, prepare, prepare_items
-from ....export.resolve import Resolution, resolve
-from ....export.results import ExportReport
 from ....export.run import run_export, run_prepared
-from ....export.runner import ExportResult
-from ....export.strategies import find_strategy, strategy_faults
+from ....export.running.cancelling import Asked
+from ....export.running.checks import checked_options, chosen_profile
+from ....export.running.prepare import Prepared, prepare, prepare_items
+from ....export.running.results import ExportReport
+from ....export.running.runner import ExportResult
+from ....export.running.strategies import find_strategy, strategy_faults
 from ....export.writers import find_writer
 from .parts import counted, size_text, time_text, words_of
 from .results import Line, planned_lines

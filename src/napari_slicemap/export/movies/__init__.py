@@ -1,0 +1,1 @@
+"""How movies are encoded, timed and labelled."""

@@ -1,0 +1,1 @@
+"""The records that let somebody repeat an output."""

@@ -1,0 +1,1 @@
+"""Stacks of frames handed out as bundles and movies."""
