@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import export_runs
 import exporting
 import processes
 import rendering
@@ -16,7 +17,7 @@ from harness import THREADS, Row, write
 from rich.console import Console
 from rich.table import Table
 
-ROWS = rendering.ROWS | exporting.ROWS | processes.ROWS
+ROWS = rendering.ROWS | exporting.ROWS | export_runs.ROWS | processes.ROWS
 
 
 def main() -> int:

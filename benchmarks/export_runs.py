@@ -12,6 +12,8 @@ import numpy as np
 from data import CHANNELS, settings, sixteen_tiles
 from harness import Check, Row, in_process
 
+from napari_slicemap.export.running.dask_runner import OWN_CLUSTER
+
 _CELLS = 640
 """On each of 16 tiles."""
 
@@ -83,10 +85,14 @@ def _seconds(root: Path, labels: int = _CELLS, **how: object) -> float:
 
 def cells(root: Path) -> list[Row]:
     """Export 10,240 crops of 128² × 5: serially (one thread each), in two threads, and in two processes."""
+    import dask
     from distributed import Client, LocalCluster
 
     _seconds(root, 4)
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with (
+        dask.config.set(OWN_CLUSTER),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+    ):
         address = cluster.scheduler_address
         with Client(cluster):
             _seconds(root, 4, runner="dask", scheduler=address)

@@ -1,22 +1,32 @@
-"""Rows about what is written: animated GIFs."""
+"""Rows about what is written: animated GIFs, PNG, and a map ROI from disk to a file."""
 
 from __future__ import annotations
 
 import io
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import zarr
+from data import CHANNELS, settings, sixteen_tiles, tissue
 from harness import Check, Row, medians
 from PIL import Image
+from rendering import naive_float32
 from scipy.ndimage import gaussian_filter
 
+from napari_slicemap import open_dataset
+from napari_slicemap.export.content.figure import Figure
 from napari_slicemap.export.movies.gif_encoder import encode_gif
 from napari_slicemap.export.stacks.figures import stack_frames
+from napari_slicemap.export.writers.png import PngOptions, PngWriter
+from napari_slicemap.export.writers.png_encoder import encode_png
+from napari_slicemap.images.region import Window
 from napari_slicemap.images.stack.image_stack import ImageStack
+from napari_slicemap.render.picture import Picture
 
 if TYPE_CHECKING:
     from napari_slicemap.export.movies.frames import Frames
@@ -100,4 +110,65 @@ def gif(_root: Path) -> list[Row]:
     return rows
 
 
-ROWS: dict[str, Callable[[Path], list[Row]]] = {"gif": gif}
+def png(_root: Path) -> list[Row]:
+    """Write 4096² RGB as PNG: a picture of tissue."""
+    stack = tissue((3, 4096, 4096))
+    image = naive_float32(stack, list(settings(CHANNELS[:3]).values()))
+    picture = Picture.of(image)
+
+    def ours() -> bytes:
+        stream = io.BytesIO()
+        encode_png(stream, picture, PngOptions().compress_level)
+        return stream.getvalue()
+
+    def pillow() -> bytes:
+        stream = io.BytesIO()
+        Image.fromarray(image).save(stream, "PNG")
+        return stream.getvalue()
+
+    found = medians({"Pillow's default": pillow, "ours": ours}, rounds=3, warm=1)
+    sizes = {"ours": len(ours()) / 1e6, "Pillow's default": len(pillow()) / 1e6}
+    checks = [
+        Check("against Pillow's default", found["Pillow's default"] / found["ours"], 5, at_most=False),
+        Check("size against Pillow's", sizes["ours"] / sizes["Pillow's default"], 1.25, at_most=True),
+    ]
+    note = ", ".join(f"MB, {who}: {value:.3g}" for who, value in sizes.items())
+    return [Row("PNG of 4096² RGB", found, checks, note)]
+
+
+def roi(root: Path) -> list[Row]:
+    """Export a map ROI of 4096² × 5 from sixteen Zarr tiles on disk as PNG, each time from a dataset opened anew."""
+    source = sixteen_tiles(root, "zarr")
+    channels = settings(CHANNELS)
+    region = Window(0, 4096, 0, 4096)
+    target = root / "roi"
+
+    def ours() -> None:
+        dataset = open_dataset(source)
+        picture = dataset.maps["m"].picture(region.region, channels)
+        target.mkdir(exist_ok=True)
+        PngWriter().write(target / "ours.png", Figure(picture, 0.39), PngOptions())
+
+    def plainly() -> None:
+        placed = open_dataset(source).maps["m"].placement.tiles
+        stack = np.zeros((len(CHANNELS), *region.shape), np.float32)
+        for number, tile in enumerate(placed):
+            shared = tile.window & region
+            if shared.empty:
+                continue
+            at = shared.slices_in(tile.window)
+            array = zarr.open_array(source / f"t{number}.ome.zarr" / "0", mode="r")
+            stack[:, *shared.slices_in(region)] = array[:, at[0], at[1]]
+        target.mkdir(exist_ok=True)
+        Image.fromarray(naive_float32(stack, list(channels.values()))).save(target / "plain.png")
+
+    found = medians({"zarr-python, numpy float32, Pillow's default": plainly, "ours": ours}, rounds=3, warm=1)
+    with Image.open(target / "ours.png") as one, Image.open(target / "plain.png") as other:
+        differ = int(np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16)).max())
+    shutil.rmtree(target)
+    ratio = found["zarr-python, numpy float32, Pillow's default"] / found["ours"]
+    checks = [Check("against numpy and Pillow", ratio, 8, at_most=False)]
+    return [Row("map ROI of 4096² × 5 from disk to PNG", found, checks, f"largest difference: {differ} of 255")]
+
+
+ROWS: dict[str, Callable[[Path], list[Row]]] = {"gif": gif, "png": png, "roi": roi}

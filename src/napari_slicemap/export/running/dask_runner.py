@@ -19,7 +19,7 @@ from ...render.threads import at_most
 from .cancelling import Asked
 from .runner import ExportResult, Group, run_group
 
-_OWN = {
+OWN_CLUSTER = {
     # looking a hundred times a second at what a worker does takes a fifth of its time
     "distributed.worker.profile.enabled": False,
     # memory that is given back after each picture, as is dask's default, has to be got anew for the next one
@@ -160,7 +160,7 @@ def _client(dask: Dask) -> Iterator[Any]:
     config = import_module("dask.config")
 
     with (
-        config.set(_OWN),
+        config.set(OWN_CLUSTER),
         _distributed().LocalCluster(n_workers=dask.workers, threads_per_worker=1, dashboard_address=None) as cluster,
         _distributed().Client(cluster) as client,
     ):
