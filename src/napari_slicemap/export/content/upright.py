@@ -66,7 +66,8 @@ class Turn:
         if along[0] * right[1] - along[1] * right[0] < 0:
             along = -along
         x, y = box.mean(axis=0)
-        rows, columns = (max(1, math.floor(side / step + 0.5)) for side in (height, width))
+        # half but for rounding is half
+        rows, columns = (max(1, math.floor(round(side / step, 9) + 0.5)) for side in (height, width))
         return cls((float(x), float(y)), (float(along[0]), float(along[1])), (rows, columns), step)
 
     @property
