@@ -314,7 +314,7 @@ def test_a_lock_ends_with_the_process_that_held_it(own, plan, out):
 
 
 # --- every format ---------------------------------------------------------------------------------------------
-FORMATS = [pytest.param(name, id=name) for name in writers() if name != "mp4"]
+FORMATS = [pytest.param(name, id=name) for name in writers()]
 
 
 @pytest.mark.parametrize("format_", FORMATS)

@@ -114,7 +114,12 @@ class Movie:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the reader of the movie should know; complete once all frames were painted."""
-        return tuple(dict.fromkeys(one for _, (_, warnings) in sorted(self._told.items()) for one in warnings))
+        said = (
+            f"slice {self.labels[number]}: {one}" if number >= 0 and self.labels[number] else one
+            for number, (_, warnings) in sorted(self._told.items())
+            for one in warnings
+        )
+        return tuple(dict.fromkeys(said))
 
 
 @dataclass(frozen=True)
