@@ -222,12 +222,17 @@ def _fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def utf8(text: str) -> bytes:
+    """Encode text; a half of a character, such as file names that are no UTF-8 hold, becomes its escape in JSON."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     r"""Write UTF-8 text atomically with ``\n`` line ends; parent folders are made."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(target) as temporary:
-        temporary.write_bytes(text.encode("utf-8"))
+        temporary.write_bytes(utf8(text))
 
 
 def write_json(path: str | os.PathLike[str], data: object) -> None:
@@ -554,7 +559,7 @@ def safe_stem(name: str) -> str:
     if not stem.strip(".") or stem.split(".")[0].upper() in _RESERVED:
         stem = f"_{stem}"
     if len(stem) > _MAX_STEM:
-        stem = f"{stem[: _MAX_STEM - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        stem = f"{stem[: _MAX_STEM - 9]}_{hashlib.sha256(utf8(name)).hexdigest()[:8]}"
     return stem
 
 

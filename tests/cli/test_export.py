@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from napari_slicemap import ExportPlan, open_dataset, run_export
-from napari_slicemap.cli import main
 from scenes import ROIS, write_dataset, write_rois
 
 
@@ -16,28 +15,6 @@ from scenes import ROIS, write_dataset, write_rois
 def data(tmp_path_factory):
     """A dataset on disk that no test may change."""
     return write_dataset(tmp_path_factory.mktemp("shell") / "set")
-
-
-@pytest.fixture
-def own(tmp_path):
-    return write_dataset(tmp_path / "own")
-
-
-@pytest.fixture
-def shell(monkeypatch, capsys):
-    """Run ``slicemap export …`` and give exit code, output and error output."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["slicemap", "export", *map(str, words)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 def bytes_of(folder):

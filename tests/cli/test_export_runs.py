@@ -3,35 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
 from export.runs import bytes_of
-from napari_slicemap.cli import main
-from scenes import write_dataset
-
-
-@pytest.fixture
-def own(tmp_path):
-    return write_dataset(tmp_path / "own")
-
-
-@pytest.fixture
-def shell(monkeypatch, capsys):
-    """Run ``slicemap export …`` and give exit code, output and error output."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["slicemap", "export", *map(str, words)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 @pytest.mark.parametrize("words", [["--runner", "threads"], ["--workers", "2"]], ids=["named", "by its workers"])

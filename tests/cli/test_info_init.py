@@ -14,26 +14,6 @@ import pytest
 
 from builders import descriptor_entry, fov_folders, steinbock, tile_table, write_csv, write_descriptor
 from napari_slicemap import open_dataset
-from napari_slicemap.cli import main
-
-
-@pytest.fixture
-def slicemap(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
-    """Run the command in this process: exit code, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["slicemap", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as done:
-            code = int(done.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 def test_info_in_json(slicemap: Any, tmp_path: Path) -> None:

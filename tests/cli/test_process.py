@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_slicemap.cli import main
 from napari_slicemap.cli.process import gathered
 from napari_slicemap.export.stacks.bundles import export_bundles
 from napari_slicemap.images.stack.image_stack import ImageStack
@@ -38,21 +37,10 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Shell:
-    """Run ``slicemap process …`` in a folder of its own and give exit code, output and error output."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["slicemap", "process", *map(str, words)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+def shell(slicemap: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shell:
+    """Run ``slicemap process …`` in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    return partial(slicemap, "process")
 
 
 def names(folder: Path) -> list[str]:

@@ -15,16 +15,23 @@ import tifffile
 from PIL import Image
 
 from napari_slicemap import (
+    ExportPlan,
     MaskOverlay,
     Region,
     compute_scale_bar,
     open_dataset,
     render_fov_to_array,
+    repeat_export,
     run_export,
 )
+from napari_slicemap.dataset import init_dataset
 from napari_slicemap.errors import PlanError
+from napari_slicemap.export.records.provenance import sidecar_path
 from napari_slicemap.export.run import prepare
+from napari_slicemap.export.running.drafts import digest_of
 from napari_slicemap.export.running.results import RESULT_COLUMNS
+from napari_slicemap.export.writers import writers
+from napari_slicemap.files import read_json
 from napari_slicemap.render.scale_bar import ScaleBarStyle, draw_scale_bar
 from scenes import LINE, MAP_HEIGHT, MAP_WIDTH, write_dataset, write_rois
 
@@ -638,3 +645,22 @@ def test_small_bands_change_no_byte(folder, plan, out, tmp_path, monkeypatch):
 
 def test_map_size(dataset):
     assert dataset.maps["7"].shape == (MAP_HEIGHT, MAP_WIDTH)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file names are text there")
+@pytest.mark.parametrize("format_", list(writers()))
+def test_names_that_are_no_utf_8_are_exported_recorded_and_repeated(tmp_path, format_):
+    name = os.fsdecode(b"caf\xe9")
+    folder = tmp_path / "set" / name
+    folder.mkdir(parents=True)
+    tifffile.imwrite(folder / "A.tif", np.arange(400, dtype=np.uint16).reshape(20, 20))
+    init_dataset(tmp_path / "set")
+    plan = ExportPlan(output_folder=str(tmp_path / "out"), format=format_, select=[{"kind": "fov", "all": True}])
+    (result,) = run_export(plan, open_dataset(tmp_path / "set")).results
+    assert result.error == ""
+    assert result.output_path.name.startswith("caf_.")
+    record = read_json(sidecar_path(result.output_path))
+    assert record["item"]["fov"] == name
+    again = repeat_export(sidecar_path(result.output_path), tmp_path / "again")
+    assert [one.error for one in again.results] == [""]
+    assert digest_of(again.results[0].output_path) == digest_of(result.output_path)

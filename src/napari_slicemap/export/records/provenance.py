@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...dataset import Dataset
-from ...files import json_safe, now_iso
+from ...files import json_safe, now_iso, utf8
 from ...render.engine import compiled
 from ...render.profile import Profile
 from ..choosing.items import ExportItem
@@ -171,7 +171,7 @@ def token(shared: str, origin: Mapping[str, Any]) -> str:
         SHA-256 of all that decides on the output: item, profile, plan, options, versions, and the path, size and
         time of each source.
     """
-    return hashlib.sha256(f"{shared}\n{json.dumps(origin, ensure_ascii=False)}".encode()).hexdigest()
+    return hashlib.sha256(utf8(f"{shared}\n{json.dumps(origin, ensure_ascii=False)}")).hexdigest()
 
 
 def output_part(output: Path, temporary: Path) -> dict[str, Any]:

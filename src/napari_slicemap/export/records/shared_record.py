@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...errors import FileFormatError
-from ...files import atomic_path, now_iso, read_json
+from ...files import atomic_path, now_iso, read_json, utf8
 from ..running.resume import DONE_FOLDER, Mark, mark_path
 from ..running.runner import ExportResult
 from .provenance import SIDECAR_SUFFIX, sidecar_path
@@ -62,7 +62,7 @@ class Journal:
         return [_without_line(result) for result in results]
 
     def _add(self, lines: list[str]) -> None:
-        self._stream.write("".join(f"{line}\n" for line in lines).encode())
+        self._stream.write(utf8("".join(f"{line}\n" for line in lines)))
         self._stream.flush()
         os.fsync(self._stream.fileno())
 
@@ -96,7 +96,10 @@ def fold(folder: Path) -> None:
     new = {part["output"]["path"] for part in _parts(journal)}
     if new:
         earlier = [one for run in read_runs(folder) if (one := _kept(run, new, folder))["items"]]
-        with atomic_path(folder / SHARED_FILE) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        with (
+            atomic_path(folder / SHARED_FILE) as temporary,
+            temporary.open("w", encoding="utf-8", errors="backslashreplace") as stream,
+        ):
             stream.write('{"version": 1, "runs": [\n')
             for run in earlier:
                 parts = ({**part, "sources": [run["sources"][at] for at in part["sources"]]} for part in run["items"])

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...files import sha256
+from ...files import sha256, utf8
 
 
 class Draft:
@@ -31,7 +31,7 @@ class Draft:
 
     def write(self, text: str) -> None:
         """Write UTF-8 text to it."""
-        self.temporary.write_bytes(text.encode("utf-8"))
+        self.temporary.write_bytes(utf8(text))
 
     def sync(self) -> None:
         """Wait until what was written is on the disk."""
@@ -85,9 +85,9 @@ def digest_of(path: Path) -> str:
     if not path.is_dir():
         return sha256(path)
     lines = (f"{sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in _files(path))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256(utf8("".join(lines))).hexdigest()
 
 
 def _files(folder: Path) -> list[Path]:
     found = (file for file in folder.rglob("*") if file.is_file())
-    return sorted(found, key=lambda file: file.relative_to(folder).as_posix().encode())
+    return sorted(found, key=lambda file: utf8(file.relative_to(folder).as_posix()))

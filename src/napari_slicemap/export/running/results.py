@@ -65,7 +65,7 @@ def write_results(folder: Path, results: Sequence[ExportResult]) -> None:
     write_text(path, table_text(RESULT_COLUMNS, [*kept, *rows]))
     traces = [f"{r.started_at} {r.item_id}: {r.error}\n{r.traceback}" for r in results if r.traceback]
     if traces:
-        with (folder / LOG_FILE).open("a", encoding="utf-8") as log:
+        with (folder / LOG_FILE).open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write("\n".join(traces) + "\n")
 
 
