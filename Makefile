@@ -38,12 +38,12 @@ test: .venv/.dev
 # the long proofs, at a reduced count
 slow: .venv/.dev
 	scripts/system-packages
-	$(BIN)/python -m pytest -n auto --timeout 1800 -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --timeout 1800 -m slow $(PYTEST_ARGS)
 
 # all proofs at full count; run before a release
 proof: .venv/.dev
 	scripts/system-packages
-	SLICEMAP_KILLS=20 HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n auto --timeout 1800 -m "slow or not slow" $(PYTEST_ARGS)
+	SLICEMAP_KILLS=20 HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n auto --dist loadfile --timeout 1800 -m "slow or not slow" $(PYTEST_ARGS)
 
 # what the docs promise of speed and memory, each beside its reference; needs 10 GB in build/bench
 bench: .venv/.dev
