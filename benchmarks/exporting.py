@@ -89,7 +89,7 @@ def gif(_root: Path) -> list[Row]:
     blobs: Sequence[np.ndarray] = list(moving_blobs(_COUNT, _SIDE))
     # Pillow is at its best where a frame has no more than 256 colours: then it has none to choose
     cases: list[tuple[str, Frames, np.ndarray | None, float]] = [
-        ("stack in a colour map, with times and scale bar", stack, stack.palette, 4),
+        ("stack in a colour map, with times and scale bar", stack, stack.palette, 6),
         ("noisy RGB of three channels", blobs, None, 10),
     ]
     rows = []

@@ -51,23 +51,30 @@ selects = st.one_of(
     ),
     st.fixed_dictionaries({"kind": st.just("cell"), "query": text.filter(bool), "size_px": st.integers(1, 512)}),
     st.fixed_dictionaries({"kind": st.sampled_from(["fov", "map"]), "all": st.just(True)}),
+    st.fixed_dictionaries(
+        {"kind": st.just("stack"), "ids": names, "along": st.sampled_from(["time", "slices"]), "roi": text}
+    ),
 )
 plans = st.fixed_dictionaries(
     {"select": st.lists(selects, min_size=1, max_size=3)},
     optional={
         "profile": text,
-        "format": st.sampled_from(["png", "tif", "TIFF"]),
-        "output_folder": text,
+        "format": st.sampled_from(["png", "tif", "TIFF", "ome-zarr", "gif"]),
+        "output_folder": text.filter(lambda folder: "\0" not in folder),
         "downsample": st.integers(1, 64),
         "overwrite": st.sampled_from(["refuse", "overwrite", "rename"]),
         "on_missing": st.sampled_from(["raise", "mark"]),
         "include_excluded": st.booleans(),
         "t": st.integers(0, 9),
-        "z": st.one_of(st.integers(0, 9), st.sampled_from(["max", "mean"])),
+        "z": st.one_of(st.integers(0, 9), st.sampled_from(["max", "mean", "all"])),
         "background": st.sampled_from(["white", "#123456"]),
         "scale_bar": st.fixed_dictionaries(
             {"enabled": st.booleans(), "fraction": st.floats(0.01, 0.5), "color": st.just("red")}
         ),
+        "channel_files": st.sampled_from(["merged", "separate", "both"]),
+        "name_template": st.sampled_from(["{stem}", "{number}_{fov}", "{{x}}"]),
+        "caption": st.fixed_dictionaries({"title": st.sampled_from(["", "{roi}"]), "legend": st.booleans()}),
+        "contact_sheet": st.fixed_dictionaries({"enabled": st.booleans(), "columns": st.integers(0, 9)}),
         "overlays": st.fixed_dictionaries({"masks": names, "rois": st.booleans()}),
         "options": st.dictionaries(text, st.one_of(st.integers(-9, 9), text, st.booleans()), max_size=3),
     },

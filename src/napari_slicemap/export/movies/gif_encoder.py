@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from ...render.engine import compiled
 from ..writers.ordered import in_order
 from .frames import Frames, checked_size, frame_of_size
 
@@ -44,6 +45,7 @@ _HEADER = b"GIF89a"
 _GLOBAL_PALETTE = 0xF7  # a palette for all frames, of 256 colours of 8 bits
 _KEEP = 1 << 2  # the next frame is drawn over this one
 _CODE_BITS = 8
+_BLOCK = 255
 _TRAILER = b"\x3b"
 
 
@@ -135,12 +137,25 @@ def _blocks(*parts: bytes) -> bytes:
 
 def _encoded(number: int, frames: Frames, size: tuple[int, int], mapping: _Mapping) -> bytes:
     """Paint, map and compress one frame: its descriptor and its data."""
-    from PIL import Image
-
     indices = mapping.indices(frame_of_size(frames, number, size))
-    # the raw mode takes indices as they are; the last argument refuses interlacing
-    data = Image.fromarray(indices).tobytes("gif", "L", _CODE_BITS, 0)
-    return b"\x2c" + struct.pack("<HHHHBB", 0, 0, size[1], size[0], 0, _CODE_BITS) + data + b"\0"
+    return b"\x2c" + struct.pack("<HHHHBB", 0, 0, size[1], size[0], 0, _CODE_BITS) + _packed(indices) + b"\0"
+
+
+def _packed(indices: NDArray[np.uint8]) -> bytes:
+    """Compress indices ``(H, W)`` into sub-blocks, without the last, empty one."""
+    if not compiled():
+        from PIL import Image
+
+        # the raw mode takes indices as they are; the last argument refuses interlacing
+        return Image.fromarray(indices).tobytes("gif", "L", _CODE_BITS, 0)
+    from .lzw_kernel import packed
+
+    data = packed(indices.reshape(-1))
+    whole = len(data) // _BLOCK
+    blocks = np.empty((whole, 1 + _BLOCK), np.uint8)
+    blocks[:, 0], blocks[:, 1:] = _BLOCK, data[: whole * _BLOCK].reshape(whole, _BLOCK)
+    rest = data[whole * _BLOCK :].tobytes()
+    return blocks.tobytes() + (bytes([len(rest)]) + rest if rest else b"")
 
 
 # --- from colours to indices ----------------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ class PictureContract(SizedContract):
             writer.write(path, Figure(self.on_demand((height, 3000, 3), []), 0.5), writer.Options())
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
-        assert peaks[1] < peaks[0] + 4 * 2**20
+        assert peaks[1] < peaks[0] + 16 * 2**20  # how far threads run ahead differs from run to run
 
     def test_what_fails_in_a_late_band_fails_as_it_is(
         self, writer: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
