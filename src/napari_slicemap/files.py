@@ -136,7 +136,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    _fsync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         _take_place(temporary, target, aside)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    _fsync_folder(target.parent)
+    sync_folder(target.parent)
     _settle(target, aside)
 
 
@@ -208,10 +208,10 @@ def _fsync_tree(folder: Path) -> None:
         for name in names:
             with (Path(found) / name).open("rb+") as stream:
                 os.fsync(stream.fileno())
-        _fsync_folder(Path(found))
+        sync_folder(Path(found))
 
 
-def _fsync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the rename itself durable, where the system lets folders be synced."""
     if os.name != "posix":
         return

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...files import sha256, utf8
+from ...files import sha256, sync_folder, utf8
 
 
 class Draft:
@@ -56,14 +56,8 @@ class Draft:
 
 def sync_folders(folders: Sequence[Path]) -> None:
     """Make renames in some folders durable, where the system lets folders be synced."""
-    if os.name != "posix":
-        return
     for folder in dict.fromkeys(folders):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_folder(folder)
 
 
 def size_of(path: Path) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from ...images.stack.image_stack import ImageStack
 from ...images.stack.processing import Progress, apply_steps, check_steps
 from ...images.stack.steps import find_step
 from ..records.provenance import output_part, sidecar_path, sidecar_text, software
+from ..running.checks import folder_faults
 from ..running.runner import ExportResult, JobItem, JobRunner
 from .bundles import bundle_path, stack_stem, write_bundle
 from .process_plan import GifStyle, ProcessPlan
@@ -64,7 +64,7 @@ def prepare(plan: ProcessPlan, faults: Sequence[str] = ()) -> Prepared:
     PlanError
         Listing all faults at once.
     """
-    faults = [*faults, *_folder_faults(plan.output_folder)]
+    faults = [*faults, *folder_faults(plan.output_folder)]
     _noted(faults, lambda: check_steps(plan.processing))
     known = not faults  # else nobody knows what the outputs are called
     stack = _noted(faults, lambda: _read(plan))
@@ -94,15 +94,6 @@ def _read(plan: ProcessPlan) -> ImageStack:
     if plan.raw:
         stack.raw()
     return stack
-
-
-def _folder_faults(folder: Path) -> list[str]:
-    standing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not standing.is_dir():
-        return [f"{standing} is a file; the output folder cannot be made there"]
-    if not os.access(standing, os.W_OK):
-        return [f"{standing} cannot be written to; choose another output folder"]
-    return []
 
 
 def _gif_faults(plan: ProcessPlan, stack: ImageStack) -> list[str]:
