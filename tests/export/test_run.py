@@ -664,3 +664,13 @@ def test_names_that_are_no_utf_8_are_exported_recorded_and_repeated(tmp_path, fo
     again = repeat_export(sidecar_path(result.output_path), tmp_path / "again")
     assert [one.error for one in again.results] == [""]
     assert digest_of(again.results[0].output_path) == digest_of(result.output_path)
+
+
+def test_a_folder_in_the_place_of_an_output_is_told_and_left_alone(dataset, plan, tmp_path):
+    inner = tmp_path / "out" / "a.png" / "inner.txt"
+    inner.parent.mkdir(parents=True)
+    inner.write_text("mine")
+    (result,) = run_export(plan({"kind": "fov", "ids": ["a"]}, overwrite="overwrite"), dataset).results
+    assert f"{inner.parent} is a folder; no file can take its place" in result.error
+    assert inner.read_text() == "mine"
+    assert not sidecar_path(inner.parent).exists()

@@ -251,6 +251,9 @@ def _made(item: JobItem) -> _Made:
 
 
 def _in_file(item: JobItem, drafts: list[Draft]) -> tuple[Mapping[str, Any], Texts, int]:
+    # found out now: what goes with the output takes its name before it
+    if item.output_path.is_dir():
+        raise IsADirectoryError(f"{item.output_path} is a folder; no file can take its place")
     drafts.append(Draft(item.output_path))
     metadata, texts = _executed(item, drafts[0].temporary)
     return metadata, texts, drafts[0].temporary.stat().st_size
