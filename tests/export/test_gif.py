@@ -277,3 +277,22 @@ def test_sampling_takes_pixels_all_over_the_movie():
         values = np.unique(sample[:, channel])
         assert (values[0], values[-1]) == (0, largest)
         assert max(b - a for a, b in pairwise(values.tolist())) <= (20 if channel == 0 else 1)
+
+
+@pytest.mark.parametrize("numba", ["1", "0"])
+@given(
+    pixels=st.one_of(
+        st.builds(
+            lambda n, seed: np.random.default_rng(seed).integers(0, 256, n), st.integers(1, 20_000), st.integers(0, 9)
+        ),
+        st.builds(lambda n, every: np.arange(n) // every % 256, st.integers(1, 20_000), st.integers(1, 999)),
+    )
+)
+def test_compressed_pixels_come_back(monkeypatch, numba, pixels):
+    """Random and monotonous ones: codes of every width, and tables that are used up or never begun."""
+    monkeypatch.setenv("SLICEMAP_NUMBA", numba)
+    frame = np.repeat(pixels.astype(np.uint8)[None, :, None], 3, axis=2)
+    stream = io.BytesIO()
+    encode_gif(stream, [frame], [100.0])
+    with Image.open(stream) as image:
+        np.testing.assert_array_equal(np.asarray(image.convert("RGB")), frame)

@@ -59,6 +59,12 @@ class Mark:
         part = frame[self.top : self.top + height, self.left : self.left + width]
         part[self.drawn] = self.tones[self.drawn, None]
 
+    def draw_numbers(self, frame: NDArray[np.uint8], numbers: NDArray[np.uint8]) -> None:
+        """Draw it into a frame of numbers of colours ``(H, W)``, in place; `numbers` are those of the 256 greys."""
+        height, width = self.tones.shape
+        part = frame[self.top : self.top + height, self.left : self.left + width]
+        part[self.drawn] = numbers[self.tones[self.drawn]]
+
 
 def time_labels(times_s: Sequence[float] | NDArray[np.float64]) -> list[str]:
     """Write the time of each frame, with as many decimals as tell all frames apart.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +23,18 @@ class Frames(Protocol):
 
     def __getitem__(self, index: int, /) -> NDArray[np.uint8]:
         """Paint one frame: uint8 ``(H, W, 3)``, of the same size for all."""
+
+
+@runtime_checkable
+class IndexedFrames(Frames, Protocol):
+    """Frames of few colours, which can also give the number of each pixel's colour."""
+
+    @property
+    def palette(self) -> NDArray[np.uint8]:
+        """All colours that occur: uint8 ``(N, 3)``, N up to 256."""
+
+    def indices(self, index: int, /) -> NDArray[np.uint8]:
+        """Paint one frame as numbers of colours: uint8 ``(H, W)``."""
 
 
 def checked_size(frames: Frames, delays_ms: Sequence[float]) -> tuple[int, int]:

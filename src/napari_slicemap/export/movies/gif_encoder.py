@@ -9,7 +9,7 @@ Where the colours of a movie change wholly in its course, its frames share the 2
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,7 +18,7 @@ import numpy as np
 
 from ...render.engine import compiled
 from ..writers.ordered import in_order
-from .frames import Frames, checked_size, frame_of_size
+from .frames import Frames, IndexedFrames, checked_size, frame_of_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,16 +99,16 @@ def encode_gif(
                 f"frame {number} is to be shown for {delays_ms[number] / 1000:g} s; "
                 f"GIF holds at most {LONGEST_DELAY_MS / 1000:g} s: play it faster"
             )
-    mapping = _given(palette) if palette is not None else _found(frames, size)
+    colours, numbered = _numbering(frames, size, palette)
     height, width = size
     stream.write(_HEADER + struct.pack("<HHBBB", width, height, _GLOBAL_PALETTE, 0, 0))
-    stream.write(mapping.palette.tobytes().ljust(3 * _COLOURS, b"\0"))
+    stream.write(colours.tobytes().ljust(3 * _COLOURS, b"\0"))
     if loop is not None:
         stream.write(b"\x21\xff" + _blocks(b"NETSCAPE2.0", struct.pack("<BH", 1, loop)))
     if comment:
         text = comment.encode("utf-8")
         stream.write(b"\x21\xfe" + _blocks(*(text[at : at + 255] for at in range(0, len(text), 255))))
-    encoded = partial(_encoded, frames=frames, size=size, mapping=mapping)
+    encoded = partial(_encoded, numbered=numbered, size=size)
     for delay, image in zip(delays, in_order(encoded, range(len(frames))), strict=True):
         stream.write(b"\x21\xf9" + _blocks(struct.pack("<BHB", _KEEP, delay, 0)))
         stream.write(image)
@@ -135,10 +135,10 @@ def _blocks(*parts: bytes) -> bytes:
     return b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
 
 
-def _encoded(number: int, frames: Frames, size: tuple[int, int], mapping: _Mapping) -> bytes:
+def _encoded(number: int, numbered: Callable[[int], NDArray[np.uint8]], size: tuple[int, int]) -> bytes:
     """Paint, map and compress one frame: its descriptor and its data."""
-    indices = mapping.indices(frame_of_size(frames, number, size))
-    return b"\x2c" + struct.pack("<HHHHBB", 0, 0, size[1], size[0], 0, _CODE_BITS) + _packed(indices) + b"\0"
+    data = _packed(numbered(number))
+    return b"\x2c" + struct.pack("<HHHHBB", 0, 0, size[1], size[0], 0, _CODE_BITS) + data + b"\0"
 
 
 def _packed(indices: NDArray[np.uint8]) -> bytes:
@@ -156,6 +156,16 @@ def _packed(indices: NDArray[np.uint8]) -> bytes:
     blocks[:, 0], blocks[:, 1:] = _BLOCK, data[: whole * _BLOCK].reshape(whole, _BLOCK)
     rest = data[whole * _BLOCK :].tobytes()
     return blocks.tobytes() + (bytes([len(rest)]) + rest if rest else b"")
+
+
+def _numbering(
+    frames: Frames, size: tuple[int, int], palette: NDArray[np.uint8] | None
+) -> tuple[NDArray[np.uint8], Callable[[int], NDArray[np.uint8]]]:
+    """Give the palette, and what paints a frame as numbers of its colours ``(H, W)``."""
+    if palette is None and isinstance(frames, IndexedFrames):
+        return frames.palette, frames.indices
+    mapping = _given(palette) if palette is not None else _found(frames, size)
+    return mapping.palette, lambda number: mapping.indices(frame_of_size(frames, number, size))
 
 
 # --- from colours to indices ----------------------------------------------------------------------------------------

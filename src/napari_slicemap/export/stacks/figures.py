@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,13 +60,32 @@ class StackFrames:
     def __getitem__(self, index: int, /) -> NDArray[np.uint8]:
         """Paint one frame: uint8 ``(H, W, 3)``."""
         frame = self.colours.take(self._levels(np.asarray(self.data[index])), axis=0)
-        if self.bar is not None:
-            self.bar.draw(frame)
-        if self.times is not None:
-            self.times.mark(index).draw(frame)
+        for mark in self._marks(index):
+            mark.draw(frame)
         return frame
 
-    @property
+    def indices(self, index: int, /) -> NDArray[np.uint8]:
+        """Paint one frame as numbers of colours of the palette: uint8 ``(H, W)``."""
+        numbers, greys = self._numbers
+        frame = numbers.take(self._levels(np.asarray(self.data[index])))
+        for mark in self._marks(index):
+            mark.draw_numbers(frame, greys)
+        return frame
+
+    def _marks(self, index: int) -> list[Mark]:
+        times = None if self.times is None else self.times.mark(index)
+        return [mark for mark in (self.bar, times) if mark is not None]
+
+    @cached_property
+    def _numbers(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The number in the palette of each colour of the map, and of each grey that is in it."""
+        place = {tuple(color): number for number, color in enumerate(self.palette.tolist())}
+        return (
+            np.array([place[tuple(color)] for color in self.colours.tolist()], np.uint8),
+            np.array([place.get((grey,) * 3, 0) for grey in range(256)], np.uint8),
+        )
+
+    @cached_property
     def palette(self) -> NDArray[np.uint8]:
         """All colours that occur in the frames: uint8 ``(N, 3)``, N up to 256."""
         return self.colours if self.bar is None and self.times is None else with_greys(self.colours)

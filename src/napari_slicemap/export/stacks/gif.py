@@ -133,5 +133,5 @@ def write_stack_gif(
         stack, scale_bar_nm=scale_bar_nm, zmin=zmin, zmax=zmax, draw_ts=draw_ts, cmap=cmap, layer=layer
     )
     with path.open("wb") as stream:
-        short = encode_gif(stream, frames, delays, comment=comment, palette=frames.palette)
+        short = encode_gif(stream, frames, delays, comment=comment)
     return (*frames.warnings, *([short] if short else []))
