@@ -33,7 +33,7 @@ demo: .venv/.core
 
 test: .venv/.dev
 	scripts/system-packages
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 # the long proofs, at a reduced count
 slow: .venv/.dev
