@@ -8,6 +8,7 @@ from napari_slicemap import ExportPlan, open_dataset
 from napari_slicemap.errors import RegionError, TileReadError, UnknownNameError
 from napari_slicemap.export.choosing.resolve import resolve
 from napari_slicemap.export.content.pixels import read_item
+from napari_slicemap.export.records.sources import sources_of
 from scenes import write_dataset
 
 CHANNELS = ("DAPI", "CD3")
@@ -47,7 +48,9 @@ def test_a_fov_is_what_lies_on_disk(dataset, folder):
     assert found.shape == (1, 2, 1, 32, 40)
     assert found.source.channels == CHANNELS
     np.testing.assert_array_equal(found.source.array()[0, :, 0], on_disk(folder, "a"), strict=True)
-    assert set(found.sources) == {folder / "a" / f"{name}.tif" for name in CHANNELS}
+    plan = ExportPlan.model_validate({"select": [{"kind": "fov", "ids": ["a"]}]})
+    (item,) = resolve(plan, dataset).items
+    assert set(sources_of(item, plan, dataset)) == {folder / "a" / f"{name}.tif" for name in CHANNELS}
     assert found.pixel_size_um == 0.5
     assert found.source.settings["CD3"] == {
         "color": "#ff4d4d",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -19,7 +18,6 @@ from ...render.scene import nearest_cells
 from ...render.virtual_map import VirtualMap
 from ..choosing.items import ExportItem
 from ..plan import ExportPlan
-from .inputs import sources_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,10 +52,6 @@ class Field(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader of the output should know."""
-
-    @property
-    def sources(self) -> tuple[Path, ...]:
-        """Files that may be read."""
 
     def dtype(self, channels: Sequence[str], z: ZChoice | str) -> np.dtype[Any]:
         """Give what holds the pixels of some channels."""
@@ -96,7 +90,7 @@ def field_of(item: ExportItem, plan: ExportPlan, dataset: Dataset, unread: dict[
         If the item lies wholly outside the data.
     """
     if item.fov:
-        return _OnFov.of(item, plan, dataset)
+        return _OnFov.of(item, dataset)
     one = dataset.maps[item.map_id]
     window = one.bounds if item.region is None else inside(item.region, one.bounds, f"map {item.map_id}")
     grid = Grid(item.downsample)
@@ -112,10 +106,9 @@ class _OnFov:
     grid: Grid
     cells: Window
     notes: tuple[str, ...]
-    sources: tuple[Path, ...]
 
     @classmethod
-    def of(cls, item: ExportItem, plan: ExportPlan, dataset: Dataset) -> _OnFov:
+    def of(cls, item: ExportItem, dataset: Dataset) -> _OnFov:
         fov = dataset.fovs[item.fov]
         window = fov.bounds if item.region is None else inside(item.region, fov.bounds, f"FOV {fov.name}")
         crop = item.kind == "cell"
@@ -125,7 +118,7 @@ class _OnFov:
         what = "padded with 0" if crop else "cut at its edge"
         notes = (f"reaches beyond FOV {fov.name}; {what}",) if beyond else ()
         cells = grid.cells(window if crop else window & fov.bounds)
-        return cls(fov, dataset, grid, cells, notes, tuple(sources_of([fov], plan)))
+        return cls(fov, dataset, grid, cells, notes)
 
     @property
     def times(self) -> int:
@@ -233,10 +226,6 @@ class _OnMap:
     @property
     def notes(self) -> tuple[str, ...]:
         return ()
-
-    @property
-    def sources(self) -> tuple[Path, ...]:
-        return tuple(sources_of(self._fovs, self.plan))
 
     def dtype(self, channels: Sequence[str], z: Any) -> np.dtype[Any]:
         return self.map.pixel_dtype(

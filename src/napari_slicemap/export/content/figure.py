@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,8 +51,6 @@ class Figure:
         Size of its px, µm.
     notes : tuple of str
         What the reader of the figure should know, as far as it is known before the picture is painted.
-    sources : tuple of Path
-        Files of images and labels it may have been read from.
     plain : Picture or None
         The same without its `drawings`, for formats that draw these themselves; of the same shape. ``None`` where
         nothing is drawn.
@@ -70,7 +67,6 @@ class Figure:
     picture: Picture
     pixel_size_um: float | None
     notes: tuple[str, ...] = ()
-    sources: tuple[Path, ...] = ()
     plain: Picture | None = None
     drawings: tuple[Drawing, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -143,7 +139,6 @@ def render_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: D
         picture,
         item.output_pixel_size_um,
         (*ground.notes, *_line_notes(item, dataset)),
-        ground.sources,
         plain=plain,
         drawings=tuple(_shapes(ground, drawn, clip)),
         name=item.stem,

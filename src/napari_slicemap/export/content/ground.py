@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
@@ -21,7 +20,6 @@ from ...render.picture import Picture
 from ...render.virtual_map import VirtualMap
 from ..choosing.items import ExportItem
 from ..plan import ExportPlan
-from .inputs import sources_of
 from .upright import Turn, turned
 
 if TYPE_CHECKING:
@@ -42,8 +40,6 @@ class Ground:
         Those of the grid that the picture shows.
     notes : tuple of str
         What the reader of the figure should know.
-    sources : tuple of Path
-        Files of images and labels it may be read from.
     turn : Turn or None
         How it was turned.
     """
@@ -52,7 +48,6 @@ class Ground:
     grid: Grid
     cells: Window
     notes: tuple[str, ...]
-    sources: tuple[Path, ...]
     turn: Turn | None = None
 
     def in_px(self, points: Points) -> Points:
@@ -135,12 +130,11 @@ def _on_fov(
 
         return _cells_within(render, grid, fov.bounds, plan)
 
-    sources = tuple(sources_of([fov], plan))
     if item.upright:
         grid, turn = Grid(item.downsample), Turn.of(item.shape, item.downsample)
         _check_inside(turn, item, fov.bounds)
         picture = turned(turn, cells_of(grid))
-        return _upright(picture, turn, (_edge_note(item, fov),), sources)
+        return _upright(picture, turn, (_edge_note(item, fov),))
     crop = item.kind == "cell" and item.region is not None
     window = fov.bounds if item.region is None else inside(item.region, fov.bounds, f"FOV {fov.name}")
     # crops of one size must stay of one size, wherever their centre falls on the FOV's grid
@@ -154,7 +148,7 @@ def _on_fov(
     beyond = (window & fov.bounds) != window
     what = "padded with background" if crop else "cut at its edge"
     notes = (f"reaches beyond FOV {fov.name}; {what}",) if beyond else ()
-    return Ground(picture, grid, cells, notes, sources)
+    return Ground(picture, grid, cells, notes)
 
 
 def _on_map(
@@ -182,8 +176,6 @@ def _on_map(
         )
 
     grid = Grid(item.downsample)
-    tiles = one.placement.tiles if item.region is None else one.collect_visible_tiles(item.region)
-    sources = tuple(sources_of([tile.fov for tile in tiles if tile.fov], plan))
     turn = Turn.of(item.shape, item.downsample) if item.upright else None
     if turn is None:
         picture = render(item.region)
@@ -197,18 +189,18 @@ def _on_map(
     partly = item.region is not None and empty > 0
     notes = (f"{empty:.1%} of the picture shows no tile",) if partly else ()
     if turn is not None:
-        return _upright(replace(picture, empty_fraction=empty), turn, notes, sources)
+        return _upright(replace(picture, empty_fraction=empty), turn, notes)
     cells = grid.cells(one.bounds if item.region is None else item.region.window())
-    return Ground(picture, grid, cells, notes, sources)
+    return Ground(picture, grid, cells, notes)
 
 
 # --- upright ------------------------------------------------------------------------------------------------------
-def _upright(picture: Picture, turn: Turn, notes: Sequence[str], sources: tuple[Path, ...]) -> Ground:
+def _upright(picture: Picture, turn: Turn, notes: Sequence[str]) -> Ground:
     height, width, _ = picture.shape
     said = [note for note in notes if note]
     if abs(turn.degrees) > 1e-9:
         said.append(f"turned {'counter-' if turn.degrees < 0 else ''}clockwise by {abs(turn.degrees):.4g}°")
-    return Ground(picture, Grid(turn.step), Window(0, width, 0, height), tuple(said), sources, turn)
+    return Ground(picture, Grid(turn.step), Window(0, width, 0, height), tuple(said), turn)
 
 
 def _cells_within(

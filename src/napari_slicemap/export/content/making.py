@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.util import find_spec
-from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 from ...dataset import Dataset
@@ -32,10 +31,6 @@ class Content(Protocol):
     @property
     def level(self) -> int:
         """Downsampling of the stored level that it was made from; 1 where the tiles themselves were read."""
-
-    @property
-    def sources(self) -> tuple[Path, ...]:
-        """Files that it may have been read from."""
 
     @property
     def missing(self) -> tuple[str, ...]:

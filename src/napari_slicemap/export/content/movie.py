@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from ..movies.frames import Frames
 from ..movies.timing import delays_ms
 from ..plan import ExportPlan
 from .figure import Figure, render_item
-from .inputs import sources_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,8 +45,6 @@ class Movie:
         Of a px, µm.
     background : str
         Colour behind transparent pixels: ``#rrggbb``.
-    sources : tuple of Path
-        Files that it may have been read from.
     provenance : mapping
         How it was made: what a writer embeds.
     """
@@ -60,7 +56,6 @@ class Movie:
     times_s: tuple[float, ...] | None
     pixel_size_um: float | None
     background: str
-    sources: tuple[Path, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     _told: dict[int, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -161,22 +156,19 @@ def film_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dat
             lambda number: render_item(members[number], plan, profile, dataset),
             [one.slice_id for one in maps],
             None,
-            [path for one in maps for path in _map_sources(dataset, one.map_id, plan)],
             item,
             plan,
         )
     frame = item if item.kind != "stack" else item.model_copy(update={"kind": "fov-roi" if item.region else "fov"})
     fov = dataset.fovs.get(item.fov)
-    sources = sources_of([fov], plan) if fov else _map_sources(dataset, item.map_id, plan)
     if item.kind != "stack" or fov is None:
-        return _movie(1, lambda _: render_item(frame, plan, profile, dataset), [""], None, sources, item, plan)
+        return _movie(1, lambda _: render_item(frame, plan, profile, dataset), [""], None, item, plan)
     count = fov.shape[0]
     return _movie(
         count,
         lambda number: render_item(frame, plan.model_copy(update={"t": number}), profile, dataset),
         [""] * count,
         fov.times_s,
-        sources,
         item,
         plan,
     )
@@ -187,7 +179,6 @@ def _movie(
     figure: Callable[[int], Figure],
     labels: Sequence[str],
     times_s: tuple[float, ...] | None,
-    sources: Sequence[Path],
     item: ExportItem,
     plan: ExportPlan,
 ) -> Movie:
@@ -199,9 +190,4 @@ def _movie(
         times_s=times_s,
         pixel_size_um=item.output_pixel_size_um,
         background=plan.background,
-        sources=tuple(dict.fromkeys(sources)),
     )
-
-
-def _map_sources(dataset: Dataset, map_id: str, plan: ExportPlan) -> list[Path]:
-    return sources_of([tile.fov for tile in dataset.maps[map_id].placement.tiles if tile.fov], plan)

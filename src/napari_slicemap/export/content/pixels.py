@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,8 +36,6 @@ class PixelData:
         The pixels, and what a file should say of them.
     notes : tuple of str
         What the reader of the file should know, as far as it is known before the pixels are read.
-    sources : tuple of Path
-        Files of images and labels they may have been read from.
     provenance : mapping
         How it was made: what a writer embeds.
     unread : dict of str to str
@@ -49,7 +46,6 @@ class PixelData:
 
     source: ImageSource
     notes: tuple[str, ...] = ()
-    sources: tuple[Path, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
@@ -135,8 +131,7 @@ def read_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dat
         settings={name: _look(one) for name, one in settings.items()},
     )
     notes = tuple(dict.fromkeys(note for one in fields for note in one.notes))
-    files = tuple(dict.fromkeys(path for one in fields for path in one.sources))
-    return PixelData(source, notes, files, unread=unread)
+    return PixelData(source, notes, unread=unread)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,6 @@ def render_sheet(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: 
         _painted(figures, layout, plan.background, drawn=True),
         item.output_pixel_size_um,
         tuple(dict.fromkeys([*(note for one in figures for note in one.notes), *([warning] if warning else [])])),
-        tuple(dict.fromkeys(path for one in figures for path in one.sources)),
         plain=_painted(figures, layout, plan.background, drawn=False),
         drawings=tuple(drawings),
         name=item.stem,

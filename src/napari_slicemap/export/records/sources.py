@@ -10,7 +10,6 @@ from typing import Any
 from ...dataset import Dataset
 from ...images.fov import Fov
 from ..choosing.items import ExportItem
-from ..content.inputs import sources_of as sources_of_fovs
 from ..plan import ExportPlan
 
 
@@ -27,9 +26,21 @@ def sources_of(item: ExportItem, plan: ExportPlan, dataset: Dataset) -> list[Pat
     list of Path
         Images, the labels that the plan draws with their tables, and the ROI table if it draws ROIs; each once.
     """
-    made = sources_of_fovs(list(_fovs(item, dataset)), plan)
+    made = _of_fovs(_fovs(item, dataset), plan)
     rois = dataset.places.saved("rois") if plan.overlays.rois else None
     return list(dict.fromkeys([*made, *([rois] if rois else [])]))
+
+
+def _of_fovs(fovs: Iterable[Fov], plan: ExportPlan) -> list[Path]:
+    """List the files behind FOVs: images, and the labels that a plan draws."""
+    made: list[Path] = []
+    for fov in fovs:
+        made += fov.sources()
+        made += [fov.masks[name].path for name in plan.overlays.masks if name in fov.masks]
+        for name in plan.overlays.annotations:
+            if found := fov.annotations.get(name):
+                made += [found.plane.path] + ([found.table] if found.table else [])
+    return list(dict.fromkeys(made))
 
 
 def _fovs(item: ExportItem, dataset: Dataset) -> Iterable[Fov]:
