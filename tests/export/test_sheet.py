@@ -16,10 +16,10 @@ from napari_slicemap.errors import PixelSizeUnknownError, PlanError
 from napari_slicemap.export.choosing.resolve import resolve
 from napari_slicemap.export.content.caption import ink_on
 from napari_slicemap.export.content.figure import render_item
-from napari_slicemap.export.content.movie import flattened
 from napari_slicemap.export.content.sheet import render_sheet
 from napari_slicemap.export.writers import find_writer
 from napari_slicemap.render.drawings import Bar, Text, font
+from napari_slicemap.render.picture import opaque
 from scenes import write_dataset
 
 RAGGED = (
@@ -56,7 +56,7 @@ def alone(dataset, plan, item):
     made = []
     for member in item.members:
         image = render_item(member, plain, dataset.profiles.get_default(), dataset).picture.array()
-        made.append(image if image.shape[2] == 3 else flattened(image, plan.background))
+        made.append(opaque(image, plan.background))
     return made
 
 

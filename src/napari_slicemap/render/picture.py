@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .channels import rgb
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -101,3 +103,25 @@ class Picture:
             shape=(height, width, samples or before),
             paint=lambda top, bottom: change(self.paint(top, bottom), top),
         )
+
+
+def opaque(image: NDArray[np.uint8], background: str) -> NDArray[np.uint8]:
+    """Put an image on a colour.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, (H, W, 3) or (H, W, 4)
+        RGB, which is given back contiguous, or RGBA.
+    background : str
+        ``#rrggbb``, which shows where the image is transparent.
+
+    Returns
+    -------
+    ndarray of uint8, (H, W, 3)
+    """
+    if image.shape[-1] == 3:
+        return np.ascontiguousarray(image)
+    alpha = image[..., 3:].astype(np.uint16)
+    ground = np.array([round(255 * part) for part in rgb(background)], np.uint16)
+    made: NDArray[np.uint8] = ((image[..., :3] * alpha + ground * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return made

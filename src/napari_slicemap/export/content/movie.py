@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...dataset import Dataset
-from ...render.channels import rgb
+from ...render.picture import opaque
 from ...render.profile import Profile
 from ..choosing.items import ExportItem
 from ..movies.frame_marks import TimeText, place_times, time_labels
@@ -68,7 +68,7 @@ class Movie:
         image = figure.picture.array()
         with self._lock:
             self._told[number] = (figure.missing, figure.warnings)
-        return image if image.shape[2] == 3 else flattened(image, self.background)
+        return opaque(image, self.background)
 
     @property
     def level(self) -> int:
@@ -131,13 +131,6 @@ class _Labelled:
         frame = self.movie[number].copy()
         self.text.mark(number).draw(frame)
         return frame
-
-
-def flattened(image: NDArray[np.uint8], background: str) -> NDArray[np.uint8]:
-    """Put an image ``(H, W, 4)`` on a colour: uint8 ``(H, W, 3)``."""
-    alpha = image[..., 3:].astype(np.uint16)
-    ground = np.array([round(255 * part) for part in rgb(background)], np.uint16)
-    return ((image[..., :3] * alpha + ground * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
 def film_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dataset) -> Movie:

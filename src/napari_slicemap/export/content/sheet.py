@@ -12,7 +12,7 @@ import numpy as np
 from ...dataset import Dataset
 from ...render.channels import rgb
 from ...render.drawings import Drawing, Text, drawable, font
-from ...render.picture import Picture
+from ...render.picture import Picture, opaque
 from ...render.profile import Profile
 from ...render.scale_bar import PlacedScaleBar, fitted_scale_bar, place_scale_bar
 from ..choosing.items import ExportItem
@@ -20,7 +20,6 @@ from ..plan import ExportPlan
 from .caption import SMALLEST_TEXT, ink_on
 from .figure import Figure, captioned, render_item
 from .inputs import channels_of
-from .movie import flattened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,8 +154,7 @@ def _painted(figures: Sequence[Figure], layout: _Layout, background: str, *, dra
             if first < last:
                 figure = figures[number]
                 rows = (figure.picture if drawn else figure.ground).paint(first - y, last - y)
-                rows = rows if rows.shape[2] == 3 else flattened(rows, background)
-                made[first - top : last - top, x : x + figure.shape[1]] = rows
+                made[first - top : last - top, x : x + figure.shape[1]] = opaque(rows, background)
         if drawn:
             for text in layout.texts:
                 text.stamp(made, top)

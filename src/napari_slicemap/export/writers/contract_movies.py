@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from ...errors import StackError, TileReadError
-from ...render.picture import Picture
+from ...render.picture import Picture, opaque
 from ..content.figure import Figure
-from ..content.movie import Movie, flattened
+from ..content.movie import Movie
 from . import Writer
 from .contract_base import UNREADABLE, WriterContract
 
@@ -167,7 +167,7 @@ class MovieContract(WriterContract):
         frames = np.concatenate([self.scene(3), np.full((3, 64, 96, 1), 255, np.uint8)], axis=-1)
         frames[:, 20:40, :, 3], frames[:, 40:, 50:, 3] = 0, 128
         found = self.written(writer, tmp_path, self.movie(frames, background=background), fps=5)
-        self.check(found, np.stack([flattened(frame, background) for frame in frames]))
+        self.check(found, np.stack([opaque(frame, background) for frame in frames]))
 
     def test_frames_are_told_of(self, writer: Writer, tmp_path: Path) -> None:
         """What is known of single frames is known of the movie, once."""

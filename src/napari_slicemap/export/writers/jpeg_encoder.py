@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ...render.channels import rgb
-from ...render.picture import Picture
+from ...render.picture import Picture, opaque
 from .ordered import in_order
 from .sink import Sink
 
@@ -96,16 +95,6 @@ def _encoded(strip: NDArray[np.uint8], quality: int, subsampling: Subsampling, b
         stream, "JPEG", quality=quality, subsampling=subsampling, optimize=False, progressive=False
     )
     return stream.getvalue()
-
-
-def opaque(rows: NDArray[np.uint8], background: str) -> NDArray[np.uint8]:
-    """Give rows without alpha: contiguous RGB, with a colour where they are transparent."""
-    if rows.shape[-1] == 3:
-        return np.ascontiguousarray(rows)
-    share = rows[..., 3:].astype(np.float32) / 255
-    ground = np.array(rgb(background), np.float32) * 255
-    made: NDArray[np.uint8] = np.rint(share * rows[..., :3] + (1 - share) * ground).astype(np.uint8)
-    return made
 
 
 def _parts(strip: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
