@@ -10,6 +10,7 @@ import typer
 
 from ..errors import PlanError, SlicemapError
 from . import export, info, init, levels, process, sample, view
+from .slices import slices
 
 app = typer.Typer(
     name="slicemap",
@@ -47,6 +48,7 @@ app.command("init")(init.init)
 app.command("export")(export.export)
 app.command("process", cls=process.ProcessCommand)(process.process)
 app.command("levels")(levels.levels)
+app.add_typer(slices)
 app.command("view")(view.view)
 app.command("sample")(sample.sample)
 

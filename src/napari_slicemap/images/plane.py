@@ -152,17 +152,17 @@ def window_chunks(
         Where each part lies in the window, px; read-only views of chunks, row by row.
     """
     with plane.chunks(t, z) as chunks:
-        places, cuts = _under(window, chunks.shape)
+        places, cuts = under(window, chunks.shape)
         read = chunks.read
         found = read(places, np.empty) if cache is None else cache.get((plane.path, chunks.key), places, read)
     return [(y, x, chunk[part]) for chunk, (y, x, part) in zip(found, cuts, strict=True)]
 
 
 @lru_cache(maxsize=1024)  # the channels of a tile, and the tiles of a grid, are cut alike
-def _under(
+def under(
     window: Window, shape: tuple[int, int]
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int, tuple[slice, slice]]]]:
-    """List the chunks under a window, and of each where it lies in the window and which part of it does."""
+    """List the chunks under a window, ``(row, column)``, and of each where it lies in it and which part of it does."""
     rows, columns = _cuts(window.y0, window.y1, shape[0]), _cuts(window.x0, window.x1, shape[1])
     places = [(row, column) for row, *_ in rows for column, *_ in columns]
     return places, [(y, x, (down, across)) for _, down, y in rows for _, across, x in columns]

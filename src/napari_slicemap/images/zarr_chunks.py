@@ -153,8 +153,8 @@ class ChunkFiles:
             except Exception as error:
                 raise ValueError(f"chunk {name}: {error}") from error
 
-    def read(self, place: Place) -> NDArray[Any]:
-        """Decode one chunk in its full size."""
+    def read(self, place: Place, *, keep: bool = True) -> NDArray[Any]:
+        """Decode one chunk in its full size; one that holds several planes is kept for the next of them, if wanted."""
         inner = 0
         if self.sharding is not None:
             within = self.sharding.shape
@@ -163,7 +163,7 @@ class ChunkFiles:
         name = self.name_of(place)
         file = f"{self.folder}{os.sep}{name}"
         try:
-            if not self.shared:
+            if not (self.shared and keep):
                 return self._decoded(file, inner)
             return shared_chunk(self.folder, (name, file_state(Path(file)), inner), lambda: self._decoded(file, inner))
         except Exception as error:

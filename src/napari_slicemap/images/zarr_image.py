@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -26,13 +27,14 @@ from .format_tools import (
     unit_um,
 )
 from .image import ImageInfo, file_state
-from .plane import Chunks
+from .plane import Chunks, under
 from .zarr_chunks import chunks_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .cache import Allocate
+    from .region import Window
     from .zarr_chunks import ChunkFiles, Place
 
 _KIND = "a Zarr image"
@@ -50,9 +52,12 @@ class ZarrImage:
     ----------
     path : Path
         The folder of the array or of the image.
+    third : "C" or "Z"
+        What the first axis of a bare array of three dimensions is, unless the array names its axes.
     """
 
     path: Path
+    third: Literal["C", "Z"] = "C"
 
     @cached_property
     def info(self) -> ImageInfo:
@@ -69,7 +74,7 @@ class ZarrImage:
     @property
     def key(self) -> Hashable:
         """Of the metadata as it is now; chunks that are written later do not change it."""
-        return "zarr", self.path, *map(file_state, self._metadata)
+        return "zarr", self.path, self.third, *map(file_state, self._metadata)
 
     @cached_property
     def _metadata(self) -> list[Path]:
@@ -90,6 +95,33 @@ class ZarrImage:
 
         return Chunks(key, info.chunk_shape, read)
 
+    def read_planes(self, z: Sequence[int], window: Window, out: NDArray[Any], *, channel: int, t: int) -> None:
+        """Read a window of several planes, decoding each stored chunk once.
+
+        Parameters
+        ----------
+        z : sequence of int
+            Which planes.
+        window : Window
+            Within them, px.
+        out : ndarray, (len(z), H, W)
+            Where the pixels are put, cast to its dtype.
+        channel, t : int
+            Channel and time point.
+
+        Raises
+        ------
+        TileReadError
+            Naming the folder.
+        """
+        info = self.info
+        with named(self.path, _KIND):
+            opened = self._opened()
+            refuse_changed(self.path, info, opened.info)
+            for layer, planes in opened.layers(z).items():
+                at = plane_index(info.axes, opened.array.shape, channel, t, z[planes[0]])
+                opened.read_layer(at, [z[n] for n in planes], window, [out[n] for n in planes], layer)
+
     def _opened(self) -> _Opened:
         return _OPENED.get(self.key, self._open)
 
@@ -105,7 +137,7 @@ class ZarrImage:
         except FileNotFoundError:
             raise ValueError(f"it holds no Zarr metadata ({', '.join(_METADATA)})") from None
         if isinstance(found, zarr.Array):
-            return _opened(found, self.path, _named_axes(found))
+            return _opened(found, self.path, _named_axes(found, self.third))
         return _open_multiscale(found, self.path)
 
 
@@ -164,6 +196,47 @@ class _Opened:
             tiling.chunk(row, column, out, partial(self._segment, at))
         return made
 
+    def layers(self, z: Sequence[int]) -> dict[int, list[int]]:
+        """Sort places in `z` by the layer of stored chunks that each plane lies in."""
+        depth = self.shape[self.info.axes.index("Z")] if "Z" in self.info.axes else 1
+        found: dict[int, list[int]] = defaultdict(list)
+        for n, plane in enumerate(z):
+            found[plane // depth].append(n)
+        return found
+
+    def read_layer(
+        self, at: tuple[Any, ...], z: Sequence[int], window: Window, out: Sequence[NDArray[Any]], layer: int
+    ) -> None:
+        """Read planes that share their stored chunks; ``at`` is the index of one of them."""
+        axes, shape = self.info.axes, self.shape
+        y, x = axes.index("Y"), axes.index("X")
+        depth = shape[axes.index("Z")] if "Z" in axes else 1
+        for (row, column), (top, left, part) in zip(*under(window, (shape[y], shape[x])), strict=True):
+            chunk = self._whole(at, row, column, layer)
+            for n, plane in zip(z, out, strict=True):
+                cut = chunk[n % depth][part]
+                plane[top : top + cut.shape[0], left : left + cut.shape[1]] = cut
+
+    def _whole(self, at: tuple[Any, ...], row: int, column: int, layer: int) -> NDArray[Any]:
+        """Decode one stored chunk in all its depth: ``(Z, Y, X)``."""
+        axes, shape = self.info.axes, self.shape
+        taken = list(at)
+        if "Z" in axes:
+            taken[axes.index("Z")] = slice(None)
+        if self.chunks is None:
+            for axis, n in (("Z", layer), ("Y", row), ("X", column)):
+                if axis in axes:
+                    size = shape[axes.index(axis)]
+                    taken[axes.index(axis)] = slice(n * size, (n + 1) * size)
+            found = np.asarray(self.array[tuple(taken)])
+        else:
+            place = list(self._stored_at(at, row, column))
+            inner = tuple(n if isinstance(n, slice) else n % size for n, size in zip(taken, shape, strict=True))
+            found = self.chunks.read(tuple(place), keep=False)[inner]
+        kept = [axis for axis in axes if axis in "ZYX"]
+        found = found.transpose([kept.index(axis) for axis in "ZYX" if axis in kept])
+        return found if "Z" in axes else found[None]
+
     def _stored_at(self, at: tuple[Any, ...], row: int, column: int) -> Place:
         """Say which stored chunk holds one of a plane's."""
         axes = self.info.axes
@@ -213,10 +286,12 @@ def _opened(
     return _Opened(info, array, tuple(array.chunks), tiling, chunks_of(array, folder, math.prod(tiling.segment)))
 
 
-def _named_axes(array: Any) -> str:
+def _named_axes(array: Any, third: str) -> str:
     """Give the axes of a bare array: as it names them, or else by their number."""
     names = [str(name).upper() for name in getattr(array.metadata, "dimension_names", None) or ()]
-    return "".join(names) if names and set(names) <= set("TCZYX") else plain_axes(array.shape)
+    if names and set(names) <= set("TCZYX"):
+        return "".join(names)
+    return f"{third}YX" if array.ndim == 3 else plain_axes(array.shape)
 
 
 def _open_multiscale(group: Any, folder: Path) -> _Opened:

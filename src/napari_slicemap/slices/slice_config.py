@@ -138,7 +138,7 @@ def write(path: str | os.PathLike[str], rows: Mapping[str, Mapping[str, Any]]) -
     lines: dict[str, dict[str, str]] = {}
     for slice_id, row in rows.items():
         try:
-            line = {name: _cell(name, row.get(name, undecided(name))) for name in columns[1:]}
+            line = {name: cell_text(name, row.get(name, undecided(name))) for name in columns[1:]}
             line["slice_id"] = _own_id(slice_id, row)
         except FileFormatError as error:
             raise FileFormatError(f"{path}: slice {slice_id}: {error}") from None
@@ -165,7 +165,14 @@ def _own_id(key: str, row: Mapping[str, Any]) -> str:
     return slice_id
 
 
-def _cell(column: str, value: object) -> str:
+def cell_text(column: str, value: object) -> str:
+    """Give a cell as the file has it: text of any column, from a value that the column can hold.
+
+    Raises
+    ------
+    FileFormatError
+        Naming the column, the value and what was expected.
+    """
     if column not in CHECKS:
         return read_text_cell(column, value)
     held = validate_value(column, value)
@@ -327,6 +334,7 @@ __all__ = [
     "INTERPOLATION_METHODS",
     "SliceRow",
     "SliceRows",
+    "cell_text",
     "filter_slices_to_use",
     "force_skip_slices",
     "id_key",

@@ -1,0 +1,6 @@
+"""Being written."""
+
+
+def align() -> None:
+    """Be written."""
+    raise NotImplementedError

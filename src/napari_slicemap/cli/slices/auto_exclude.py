@@ -1,0 +1,6 @@
+"""Being written."""
+
+
+def auto_exclude() -> None:
+    """Be written."""
+    raise NotImplementedError

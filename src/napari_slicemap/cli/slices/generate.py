@@ -1,0 +1,6 @@
+"""Being written."""
+
+
+def generate() -> None:
+    """Be written."""
+    raise NotImplementedError

@@ -1,0 +1,11 @@
+"""Being written."""
+
+
+def interpolate() -> None:
+    """Be written."""
+    raise NotImplementedError
+
+
+def finalise() -> None:
+    """Be written."""
+    raise NotImplementedError

@@ -1,0 +1,6 @@
+"""Being written."""
+
+
+def quality() -> None:
+    """Be written."""
+    raise NotImplementedError

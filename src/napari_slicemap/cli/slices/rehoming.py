@@ -1,0 +1,6 @@
+"""Being written."""
+
+
+def rehoming() -> None:
+    """Be written."""
+    raise NotImplementedError

@@ -1,0 +1,6 @@
+"""Being written."""
+
+
+def report() -> None:
+    """Be written."""
+    raise NotImplementedError

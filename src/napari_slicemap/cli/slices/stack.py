@@ -1,0 +1,6 @@
+"""Being written."""
+
+
+def stack() -> None:
+    """Be written."""
+    raise NotImplementedError

@@ -1,0 +1,65 @@
+"""``diagnostics/slice_<id>.json``: the raw numbers behind the decisions, one file a slice, one part a stage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import FileFormatError
+from ..files import read_json, write_json
+
+_VERSION = 1
+
+
+def diagnostics_path(folder: str | os.PathLike[str], slice_id: str) -> Path:
+    """Give the file of a slice: ``slice_<id>.json``."""
+    return Path(folder) / f"slice_{slice_id}.json"
+
+
+def read_diagnostics(folder: str | os.PathLike[str], slice_id: str) -> dict[str, Any]:
+    """Read what is known of a slice: part (``"quality"``, ``"galvo"`` …) → its numbers; nothing where no file is.
+
+    Raises
+    ------
+    FileFormatError
+        Naming the file, if it is none of these.
+    """
+    path = diagnostics_path(folder, slice_id)
+    if not path.is_file():
+        return {}
+    data = read_json(path)
+    if not isinstance(data, dict) or data.get("version") != _VERSION:
+        raise FileFormatError(f"{path}: expected an object with version {_VERSION}")
+    return {part: numbers for part, numbers in data.items() if part not in ("version", "slice_id")}
+
+
+def write_diagnostics(folder: str | os.PathLike[str], slice_id: str, part: str, numbers: Mapping[str, Any]) -> Path:
+    """Put one part into the file of a slice, atomically; the other parts stay.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made where it does not exist.
+    slice_id : str
+        The slice.
+    part : str
+        What the numbers are of, such as ``"quality"``.
+    numbers : mapping
+        Fit for strict JSON; they replace those of the part.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    FileFormatError
+        If there is a file of that name that is none of these.
+    """
+    parts = {**read_diagnostics(folder, slice_id), part: dict(numbers)}
+    path = diagnostics_path(folder, slice_id)
+    write_json(path, {"version": _VERSION, "slice_id": slice_id, **dict(sorted(parts.items()))})
+    return path

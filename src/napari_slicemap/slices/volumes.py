@@ -1,0 +1,181 @@
+"""The image of each slice, ``(Z, Y, X)``: mosaics as OME-Zarr, or a folder of section images."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DatasetNotFoundError, FileFormatError, TileReadError, UnknownNameError, listing
+from ..images.acquisition import IMAGE_SUFFIXES
+from ..images.opening import open_image
+from ..images.volume import read_planes
+from ..images.zarr_image import ZarrImage
+from .slice_values import id_key, number_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..images.image import ImageFile
+    from ..images.region import Window
+
+_Z_NUMBER = re.compile(r"z(\d+)", re.IGNORECASE)
+_NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class SliceVolume:
+    """The pixels of one slice, read when they are asked for.
+
+    Parameters
+    ----------
+    slice_id : str
+        The slice, its number as in the file's name, of at least two digits.
+    path : Path
+        The OME-Zarr image, or the TIFF file.
+    """
+
+    slice_id: str
+    path: Path
+
+    @property
+    def image(self) -> ImageFile:
+        """The file."""
+        zarr = self.path.suffix.lower() == ".zarr"
+        return ZarrImage(self.path, third="Z") if zarr else open_image(self.path)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(Z, Y, X)``.
+
+        Raises
+        ------
+        TileReadError
+            Naming the file, if it cannot be read, or holds several channels or time points.
+        """
+        times, channels, *shape = self.image.info.shape
+        if times * channels != 1:
+            raise TileReadError(
+                f"{self.path}: it holds {channels} channels and {times} time points, expected one volume (Z, Y, X)"
+            )
+        return shape[0], shape[1], shape[2]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pixels."""
+        return self.image.info.dtype
+
+    @property
+    def pixel_size_um(self) -> float | None:
+        """Pixel size in y and x, µm, if the file states it."""
+        return self.image.info.pixel_size_um
+
+    @property
+    def z_step_um(self) -> float | None:
+        """From plane to plane, µm, if the file states it."""
+        return self.image.info.z_step_um
+
+    def planes(self, z: Sequence[int], window: Window | None = None) -> NDArray[Any]:
+        """Read some planes, ``(len(z), H, W)`` of the file's dtype; each stored chunk is decoded once.
+
+        Raises
+        ------
+        TileReadError
+            Naming the file, if it cannot be read or has no such plane.
+        """
+        return read_planes(self.image, z, window)
+
+    def read(self) -> NDArray[Any]:
+        """Read all of it, ``(Z, Y, X)`` of the file's dtype."""
+        return self.planes(range(self.shape[0]))
+
+
+SliceVolumes = OrderedDict[str, SliceVolume]
+
+
+def find_volumes(source: str | os.PathLike[str]) -> SliceVolumes:
+    """Find the image of each slice in a folder.
+
+    Parameters
+    ----------
+    source : path-like
+        A folder of mosaics, ``*z<NN>*.ome.zarr``, where the last number after a ``z`` is the slice; or, where it
+        holds none, of section images, ``*.tif``, whose last number after a ``z``, or else last number, is the slice.
+
+    Returns
+    -------
+    OrderedDict of str to SliceVolume
+        By slice id, in order.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        If there is no such folder, or it holds neither.
+    FileFormatError
+        If two files are of one slice; both are named.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        raise DatasetNotFoundError(f"{folder}: there is no such folder")
+    names = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    mosaics = [path for path in names if path.suffix.lower() == ".zarr" and path.is_dir()]
+    files = [path for path in names if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    found = _by_id(mosaics, _mosaic_id) or _by_id(files, _section_id)
+    if not found:
+        raise DatasetNotFoundError(
+            f"{folder}: it holds neither mosaics (*z<NN>*.ome.zarr) nor numbered section images (*.tif); "
+            f"there is {listing(path.name for path in names)}"
+        )
+    return OrderedDict((one, SliceVolume(one, found[one])) for one in sorted(found, key=id_key))
+
+
+def slice_number(name: str) -> str | None:
+    """Give the slice that a file or folder name speaks of, the last number after a ``z``; at least two digits."""
+    found = _Z_NUMBER.findall(name)
+    return found[-1].zfill(2) if found else None
+
+
+def of_slices(volumes: Mapping[str, SliceVolume], slice_ids: Iterable[str]) -> SliceVolumes:
+    """Choose volumes by id, matched by number: "3" is "03".
+
+    Raises
+    ------
+    UnknownNameError
+        If a slice has none.
+    """
+    by_number = {number_of(one): one for one in volumes}
+    chosen: SliceVolumes = OrderedDict()
+    for slice_id in slice_ids:
+        own = by_number.get(number_of(slice_id))
+        if own is None:
+            raise UnknownNameError("slice", slice_id, volumes, "mosaics")
+        chosen[own] = volumes[own]
+    return chosen
+
+
+def _mosaic_id(path: Path) -> str | None:
+    return slice_number(path.name.removesuffix(".zarr").removesuffix(".ome"))
+
+
+def _section_id(path: Path) -> str | None:
+    stem = path.stem.removesuffix(".ome")
+    numbers = _NUMBER.findall(stem)
+    return slice_number(stem) or (numbers[-1].zfill(2) if numbers else None)
+
+
+def _by_id(paths: Iterable[Path], id_of: Any) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    numbers: dict[str, Path] = {}
+    for path in paths:
+        slice_id = id_of(path)
+        if slice_id is None:
+            continue
+        if (before := numbers.setdefault(number_of(slice_id), path)) is not path:
+            raise FileFormatError(f"{path}: it is of slice {slice_id}, as {before.name} is; keep one of them")
+        found[slice_id] = path
+    return found
