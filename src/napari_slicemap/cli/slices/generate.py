@@ -1,6 +1,118 @@
-"""Being written."""
+"""``slicemap slices generate``: a new slice table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import AsJson, Force, note, split_ids
+
+if TYPE_CHECKING:
+    from ...slices.generate import SourceKind
+
+_DATASET = "dataset"
 
 
-def generate() -> None:
-    """Be written."""
-    raise NotImplementedError
+def generate(
+    source: Annotated[
+        Path,
+        typer.Argument(help="Folder of mosaics or raw tiles, a shifts file, or an acquisition.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Slice table to write.", show_default=False)],
+    from_mosaics: Annotated[
+        bool, typer.Option("--from-mosaics", help="SOURCE holds *z<NN>*.ome.zarr, or section images *z<NN>*.tif.")
+    ] = False,
+    from_tiles: Annotated[
+        bool, typer.Option("--from-tiles", help="SOURCE holds raw tiles, tile_x<NN>_y<NN>_z<NN>.")
+    ] = False,
+    from_shifts: Annotated[
+        bool, typer.Option("--from-shifts", help="SOURCE is a shifts file, with fixed_id and moving_id.")
+    ] = False,
+    from_dataset: Annotated[bool, typer.Option("--from-dataset", help="SOURCE is what `slicemap info` opens.")] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Slices to leave out, separated by commas; noted manually_excluded.", metavar="IDS"),
+    ] = None,
+    exclude_first: Annotated[
+        int | None,
+        typer.Option(
+            help="How many to leave out at the beginning; noted calibration_slice. 1 if not given, and 0 with a "
+            "dataset, which may be of slides.",
+            min=0,
+            show_default=False,
+            metavar="N",
+        ),
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the slice table: a row for each slice, all used but those left out here.
+
+    What SOURCE is, is found out: mosaics where it holds some, then a shifts file, raw tiles, an acquisition, section
+    images. An option says it where this would be wrong.
+
+    Examples
+    --------
+    [bold]slicemap slices generate run/mosaics slice_config.csv[/bold]
+
+    [bold]slicemap slices generate run/shifts_xy.csv slice_config.csv --exclude 03,17 --exclude-first 2[/bold]
+    """
+    from ...files import to_json
+    from ...slices.generate import new_table
+    from ...slices.summary import summarise
+    from ...slices.table_file import open_table
+
+    options = {"mosaics": from_mosaics, "tiles": from_tiles, "shifts": from_shifts, _DATASET: from_dataset}
+    with open_table(None, out, force=force, by="slicemap slices generate") as job:
+        kind, ids = _find_ids(source, [name for name, given in options.items() if given])
+        first = (0 if kind == _DATASET else 1) if exclude_first is None else exclude_first
+        rows = new_table(ids, exclude=split_ids(exclude), exclude_first=first)
+        job.save(rows)
+    summary = summarise(rows)
+    if as_json:
+        facts = {"source": source, "kind": kind, "slices": ids, "used": summary.used, "excluded": summary.reasons}
+        typer.echo(to_json({**facts, "gaps": summary.gaps}))
+    else:
+        typer.echo("\n".join([f"slices found in {source} ({kind}): {len(ids)}", *summary.lines]))
+    note([f"written: {out}"])
+
+
+def _find_ids(source: Path, named: list[str]) -> tuple[str, list[str]]:
+    """Give what the source is, and its slices."""
+    from ...errors import DatasetNotFoundError, PlanError
+    from ...slices.generate import LOOKED_FOR, SOURCE_KINDS, find_slice_ids, recognise
+
+    if len(named) > 1:
+        raise PlanError([f"{' and '.join(f'--from-{one}' for one in named)} are given; use one of them"])
+    chosen: SourceKind | None = next((kind for kind in SOURCE_KINDS if kind in named), None)
+    if not named:
+        chosen = recognise(source)
+    if chosen:
+        return chosen, find_slice_ids(source, chosen)
+    try:
+        return _DATASET, _dataset_ids(source)
+    except DatasetNotFoundError as error:
+        if named:
+            raise
+        why = error
+    try:
+        return "mosaics", find_slice_ids(source, "mosaics")  # section images: any folder may hold a few
+    except DatasetNotFoundError:
+        looked_for = "; ".join([*LOOKED_FOR.values(), "section images (*z<NN>*.tif)", f"an acquisition ({why})"])
+        raise DatasetNotFoundError(f"{source}: no slices found. Looked for {looked_for}") from None
+
+
+def _dataset_ids(source: Path) -> list[str]:
+    from ...dataset import open_dataset
+    from ...errors import FileFormatError, PlanError
+    from ...slices.slice_config import validate_value
+
+    opened = open_dataset(source)
+    if opened.slices is not None:
+        note([f"{source} has a slice table already; the slices are taken from it, and no decision"])
+    try:
+        return [validate_value("slice_id", one) for one in opened.slice_ids]
+    except FileFormatError as error:
+        raise PlanError([f"{source}: {error}; [map_slices] in slicemap.toml says which slice a map is"]) from None
