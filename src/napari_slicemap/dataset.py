@@ -29,6 +29,7 @@ from .render.virtual_map import VirtualMap
 from .rois.table import RoiTable
 from .rois.ueler import read_roi_manager
 from .slices import slice_config
+from .slices.slice_values import number_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,6 +134,17 @@ class Dataset:
         return self._acquisition.cells
 
     @property
+    def slices(self) -> Mapping[str, dict[str, Any]] | None:
+        """The slice table, slice id → row; ``None`` where there is none."""
+        return self._slice_rows
+
+    @slices.setter
+    def slices(self, rows: Mapping[str, dict[str, Any]] | None) -> None:
+        self._slice_rows = rows
+        # maps of thousands of FOVs ask, and most by another padding than the table's
+        self._id_of_number = {number_of(one): one for one in rows or ()}
+
+    @property
     def slice_ids(self) -> list[str]:
         """Ids of the slices: those of the table, then those that only maps have."""
         listed = list(self.slices) if self.slices is not None else []
@@ -155,8 +167,17 @@ class Dataset:
         """Give the id that the slice table has for a slice: "9" is its "09"; a slice that it lacks keeps its own."""
         if self.slices is None or slice_id in self.slices or not slice_id.isdecimal():
             return slice_id
-        number = slice_config.id_key(slice_id)[:2]
-        return next((one for one in self.slices if slice_config.id_key(one)[:2] == number), slice_id)
+        return self._id_of_number.get(number_of(slice_id), slice_id)
+
+    def reload_slices(self) -> None:
+        """Read the slice table anew, because something else wrote it.
+
+        Raises
+        ------
+        FileFormatError
+            Naming the file and line, if it is no slice table; the one read before stays.
+        """
+        self.slices = self._slices()
 
     def map_of(self, fov: str) -> VirtualMap | None:
         """Give the first map that a FOV lies on."""

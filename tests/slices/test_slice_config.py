@@ -144,6 +144,11 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "no slice_id": ("id,use\n00,true\n", r"line 1: no column slice_id \(there is id, use\)"),
     "semicolons": ("slice_id;use\n00;true\n", r"line 1: no column slice_id .*separated by ';' or tabs"),
     "tabs": ("slice_id\tuse\n00\ttrue\n", r"line 1: no column slice_id .*separated by ';' or tabs"),
+    "semicolons after a byte-order mark": (
+        b"\xef\xbb\xbfslice_id;use\n00;true\n",
+        r"line 1: no column slice_id .*separated by ';' or tabs",
+    ),
+    "text after a closed quote": ('slice_id,use,notes\n00,true,"a" b\n', r"line 2"),
     "semicolons below a good header": ("slice_id,use\n00;true\n", r"line 2: 1 cells, expected 2"),
     "Latin-1": ("slice_id,use,notes\n00,true,\xb5m\n".encode("latin-1"), r"line 2: not UTF-8 text"),
     "UTF-16": ("slice_id,use\n00,true\n".encode("utf-16"), r"line 1: not UTF-8 text"),
@@ -417,6 +422,17 @@ def test_a_long_table_is_read_in_little_time(tmp_path: Path) -> None:
     rows = slice_config.read(path)
     assert time.perf_counter() - start < 10  # about 1 s; room for a busy machine, none for squared time
     assert len(rows) == 100_000
+
+
+def test_a_fault_far_down_a_long_table_is_named_by_its_line(tmp_path: Path) -> None:
+    lines = [f"{i:02d},true" for i in range(100_000)]
+    for wrong, message in (
+        ("100000,maybe", rf"line 100002 \(slice 100000\): use is 'maybe', {BOOLEAN}"),
+        ("100000,true,", r"line 100002: 3 cells, expected 2"),
+        ("7,true", r"line 100002: slice_id is '7', expected each slice once; it stands in .*line 9 already"),
+    ):
+        with pytest.raises(FileFormatError, match=message):
+            slice_config.read(table(tmp_path, "\n".join(["slice_id,use", *lines, wrong])))
 
 
 # --- stamping ----------------------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ def test_batch_export_is_in_the_io_utilities_menu(viewer):
 
 def test_a_dataset_folder_opens_as_when_it_is_dropped_on_the_window(viewer, sample):
     viewer.window._qt_viewer._qt_open([str(sample)], stack=False, plugin="napari-slicemap")
-    assert [layer.name for layer in viewer.layers] == ["DAPI", "CD45", "CD3", "cell (mask)", "ROIs"]
+    names = [layer.name for layer in viewer.layers]
+    assert names == ["DAPI", "CD45", "CD3", "cell (mask)", "excluded slices", "ROIs"]
 
 
 def test_the_sample_opens_from_the_menu(viewer, monkeypatch, tmp_path):

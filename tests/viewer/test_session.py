@@ -145,7 +145,8 @@ def test_a_dataset_that_does_not_open_leaves_the_open_one(session, tmp_path):
 
 def test_opening_another_dataset_replaces_the_layers(session):
     session.open(session.dataset.path)
-    assert [layer.name for layer in session.viewer.layers] == ["DAPI", "CD45", "CD3", "cell (mask)", "ROIs"]
+    names = [layer.name for layer in session.viewer.layers]
+    assert names == ["DAPI", "CD45", "CD3", "cell (mask)", "excluded slices", "ROIs"]
 
 
 def test_slides_far_apart_are_looked_at_when_the_slider_comes_to_them(viewer, real_data):

@@ -11,6 +11,7 @@ from ..errors import FileFormatError
 from ..files import read_json, write_json
 
 _VERSION = 1
+_OWN = ("version", "slice_id")
 
 
 def diagnostics_path(folder: str | os.PathLike[str], slice_id: str) -> Path:
@@ -32,11 +33,13 @@ def read_diagnostics(folder: str | os.PathLike[str], slice_id: str) -> dict[str,
     data = read_json(path)
     if not isinstance(data, dict) or data.get("version") != _VERSION:
         raise FileFormatError(f"{path}: expected an object with version {_VERSION}")
-    return {part: numbers for part, numbers in data.items() if part not in ("version", "slice_id")}
+    return {part: numbers for part, numbers in data.items() if part not in _OWN}
 
 
 def write_diagnostics(folder: str | os.PathLike[str], slice_id: str, part: str, numbers: Mapping[str, Any]) -> Path:
     """Put one part into the file of a slice, atomically; the other parts stay.
+
+    Several processes may write parts of the same slices at once: each waits for the other.
 
     Parameters
     ----------
@@ -58,8 +61,16 @@ def write_diagnostics(folder: str | os.PathLike[str], slice_id: str, part: str, 
     ------
     FileFormatError
         If there is a file of that name that is none of these.
+    ValueError
+        If `part` is what the file says of itself, ``"version"`` or ``"slice_id"``.
     """
-    parts = {**read_diagnostics(folder, slice_id), part: dict(numbers)}
+    if part in _OWN:
+        raise ValueError(f"a part cannot be called {part!r}: the file says that of itself")
+    from filelock import FileLock
+
     path = diagnostics_path(folder, slice_id)
-    write_json(path, {"version": _VERSION, "slice_id": slice_id, **dict(sorted(parts.items()))})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(".diagnostics.lock")):
+        parts = {**read_diagnostics(folder, slice_id), part: dict(numbers)}
+        write_json(path, {"version": _VERSION, "slice_id": slice_id, **dict(sorted(parts.items()))})
     return path

@@ -34,7 +34,9 @@ class TableJob:
     target : Path or None
         The file that :meth:`save` writes.
     state : str or None
-        SHA-256 of the target as read, where it is changed in place.
+        SHA-256 of the target as it was found; ``None`` where it was not there.
+    in_place : bool
+        The target is the table that was read: its changes go on record.
     by : str
         Who changes it, for the audit trail.
     """
@@ -42,28 +44,33 @@ class TableJob:
     rows: SliceRows
     target: Path | None
     state: str | None = None
+    in_place: bool = False
     by: str = field(default_factory=getpass.getuser)
 
     def save(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write the table; in place, the audit trail gets a line for each cell that changed.
+        """Write the table, once; in place, the audit trail gets a line for each cell that changed.
 
         Raises
         ------
         FileFormatError
-            If a row does not fit its columns; nothing is written.
+            If a row does not fit its columns, or the audit trail is none; nothing is written.
         PlanError
             If there is nowhere to write to, or the file was changed by something else in the meantime.
         """
         if self.target is None:
             raise PlanError(["no table to write to: name OUT, or give --config with --in-place"])
-        if self.state is None:
-            slice_config.write(self.target, rows)
-            return
-        if not self.target.is_file() or sha256(self.target) != self.state:
+        if _state(self.target) != self.state:
             raise PlanError(
                 [f"{self.target} was changed by something else while this ran; nothing is written, run again"]
             )
-        with _audited(audit_path(self.target), changes(self.rows, rows), self.by):
+        if not self.in_place:
+            slice_config.write(self.target, rows)
+            return
+        try:
+            changed = changes(self.rows, rows)
+        except FileFormatError as error:
+            raise FileFormatError(f"{self.target}: {error}") from None
+        with _audited(audit_path(self.target), changed, self.by):
             slice_config.write(self.target, rows)
 
 
@@ -85,7 +92,7 @@ def open_table(
     out : path-like or None
         The table to write; ``None`` with `in_place`, or where nothing is to be written.
     in_place : bool
-        Write the result over `config`.
+        Write the result over `config`; where that is a link, over the table that it points to.
     force : bool
         Replace `out` if it is there.
     by : str
@@ -103,29 +110,36 @@ def open_table(
     FileFormatError, FileNotFoundError
         If `config` is no slice table.
     """
-    target = _target(config, out, in_place, force)
+    target = _target(config, out, in_place)
     with _locked(target):
+        # asked under the lock, so that another command's table is not taken for none; and before it is read, so that
+        # what changes it in between is noticed
+        state = None if target is None else _state(target)
+        if state is not None and not in_place and not force:
+            raise PlanError([f"{target} is there already; --force replaces it"])
         rows: SliceRows = OrderedDict() if config is None else slice_config.read(config)
-        state = sha256(target) if in_place and target is not None else None
-        yield TableJob(rows, target, state, by or getpass.getuser())
+        yield TableJob(rows, target, state, in_place, by or getpass.getuser())
 
 
-def _target(
-    config: str | os.PathLike[str] | None, out: str | os.PathLike[str] | None, in_place: bool, force: bool
-) -> Path | None:
+def _state(target: Path) -> str | None:
+    return sha256(target) if target.exists() else None
+
+
+def _target(config: str | os.PathLike[str] | None, out: str | os.PathLike[str] | None, in_place: bool) -> Path | None:
     if in_place:
         if config is None or out is not None:
             raise PlanError(["--in-place changes the table named by --config, and takes no OUT"])
-        return Path(config)
+        target = Path(config).resolve()
+        if not target.exists():
+            raise FileNotFoundError(f"{config}: there is no such file")
+        return target
     if out is None:
         return None
     target = Path(out)
-    if config is not None and target.exists() and target.samefile(config):
+    if config is not None and target.exists() and Path(config).exists() and target.samefile(config):
         raise PlanError([f"{target} is the table to begin with, too; say --in-place to change it"])
     if target.is_dir():
         raise PlanError([f"{target} is a folder; name the table to write, such as {target / 'slice_config.csv'}"])
-    if target.exists() and not force:
-        raise PlanError([f"{target} is there already; --force replaces it"])
     target.parent.mkdir(parents=True, exist_ok=True)
     return target
 
@@ -138,8 +152,6 @@ def _locked(target: Path | None) -> Iterator[None]:
         return
     from filelock import FileLock, Timeout
 
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target}: there is no such file")
     lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=0)
     try:
         lock.acquire()
@@ -175,7 +187,10 @@ def changes(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping
     """
     found = []
     for slice_id in OrderedDict.fromkeys([*before, *after]):
-        old, new = (_texts(rows.get(slice_id, {})) for rows in (before, after))
+        try:
+            old, new = (_texts(rows.get(slice_id, {})) for rows in (before, after))
+        except FileFormatError as error:
+            raise FileFormatError(f"slice {slice_id}: {error}") from None
         for column in OrderedDict.fromkeys([*old, *new]):
             was, becomes = old.get(column, ""), new.get(column, "")
             if was != becomes:
@@ -199,17 +214,17 @@ def _audited(trail: Path, changed: list[dict[str, str]], by: str) -> Iterator[No
     old = trail.stat().st_size if trail.exists() else 0
     if old:
         _check_trail(trail, header)
-    with trail.open("ab") as stream:
-        stream.write(utf8(lines if old else text))
-        stream.flush()
-        os.fsync(stream.fileno())
     try:
+        with trail.open("ab") as stream:
+            stream.write(utf8(lines if old else text))
+            stream.flush()
+            os.fsync(stream.fileno())
         yield
     except BaseException:
         if old:
             os.truncate(trail, old)
         else:
-            trail.unlink()
+            trail.unlink(missing_ok=True)
         raise
     sync_folder(trail.parent)
 

@@ -58,12 +58,15 @@ class SliceVolume:
         TileReadError
             Naming the file, if it cannot be read, or holds several channels or time points.
         """
-        times, channels, *shape = self.image.info.shape
+        return self._one_volume(self.image)
+
+    def _one_volume(self, image: ImageFile) -> tuple[int, int, int]:
+        times, channels, depth, height, width = image.info.shape
         if times * channels != 1:
             raise TileReadError(
-                f"{self.path}: it holds {channels} channels and {times} time points, expected one volume (Z, Y, X)"
+                f"{self.path}: its (T, C, Z, Y, X) is {image.info.shape}, expected one time point and one channel"
             )
-        return shape[0], shape[1], shape[2]
+        return depth, height, width
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -86,9 +89,11 @@ class SliceVolume:
         Raises
         ------
         TileReadError
-            Naming the file, if it cannot be read or has no such plane.
+            Naming the file, if it cannot be read, has no such plane, or holds several channels or time points.
         """
-        return read_planes(self.image, z, window)
+        image = self.image
+        self._one_volume(image)
+        return read_planes(image, z, window)
 
     def read(self) -> NDArray[Any]:
         """Read all of it, ``(Z, Y, X)`` of the file's dtype."""

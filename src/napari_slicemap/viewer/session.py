@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from ..rois.roi import Roi
 from ..rois.table import RoiTable
 from .map_layer import VirtualMapLayer
 from .roi_layer import RoiLayer
+from .veil import ExcludedVeil
 
 if TYPE_CHECKING:
     import napari
@@ -37,7 +38,7 @@ def session_of(viewer: napari.Viewer) -> Session:
 
 
 class Session:
-    """What is open in one viewer: dataset, map layer, profile, ROI table, undo history.
+    """What is open in one viewer: dataset, map layer, slice table, profile, ROI table, undo history.
 
     Use :func:`session_of`. Changes go through its methods; each is undoable and has a name. ROIs are saved at
     every change.
@@ -52,6 +53,8 @@ class Session:
     """A dataset was opened or closed."""
     rois_changed = Signal()
     """The ROI table is another one."""
+    slices_changed = Signal()
+    """The slice table is another one."""
     profiles_changed = Signal()
     """The profiles are other ones, or another one is active."""
     page_changed = Signal(int)
@@ -64,6 +67,7 @@ class Session:
         self.dataset: Dataset | None = None
         self.map_layer: VirtualMapLayer | None = None
         self.roi_layer: RoiLayer | None = None
+        self.veil: ExcludedVeil | None = None
         self.profile_name = ""
         viewer.dims.events.current_step.connect(self._on_step)
 
@@ -122,6 +126,7 @@ class Session:
             viewer.add_layer(one)
         self.roi_layer = RoiLayer(self, layer.pages)
         viewer.add_layer(self.roi_layer.layer)
+        self.veil = ExcludedVeil(self, layer.pages)
         viewer.canvas.overlays.scale_bar.visible = True
         viewer.dims.axis_labels = ("slice", "y", "x")
         number = max(0, layer.pages.index_of(map_id)) if map_id else self._first_used_page()
@@ -132,18 +137,18 @@ class Session:
 
     def _first_used_page(self) -> int:
         """Give the first page whose slice is to be used: that is where work begins."""
-        dataset, layer = self.dataset, self.map_layer
-        if dataset is None or layer is None:
-            return 0
-        return next((n for n, page in enumerate(layer.pages.pages) if dataset.is_used(page.map.slice_id)), 0)
+        count = 0 if self.map_layer is None else len(self.map_layer.pages.pages)
+        return next((number for number in range(count) if not self.why_excluded(number)), 0)
 
     def close(self) -> None:
         """Take the dataset's layers out of the viewer."""
         viewer, layer = self.viewer, self.map_layer
-        if self.roi_layer is not None:
-            self.roi_layer.detach()
-        mine = ([] if layer is None else layer.layers) + ([] if self.roi_layer is None else [self.roi_layer.layer])
-        self.dataset = self.map_layer = self.roi_layer = None
+        mine: list[Any] = [] if layer is None else list(layer.layers)
+        for part in (self.veil, self.roi_layer):
+            if part is not None:
+                part.detach()
+                mine.append(part.layer)
+        self.dataset = self.map_layer = self.roi_layer = self.veil = None
         for one in mine:
             if one in viewer.layers:
                 viewer.layers.remove(one)
@@ -180,9 +185,8 @@ class Session:
         """Write on the canvas which slice is shown, and why it is excluded if it is."""
         if self.dataset is None or self.map_layer is None:
             return
-        page = self.map_layer.page(number)
-        why = self.dataset.why_excluded(page.map.slice_id)
-        self.viewer.canvas.overlays.text.text = f"{page.title} (excluded: {why})" if why else page.title
+        title, why = self.map_layer.page(number).title, self.why_excluded(number)
+        self.viewer.canvas.overlays.text.text = f"{title} (excluded: {why})" if why else title
 
     def _sees(self, number: int) -> bool:
         """Whether any of a page's map is within the view; stages of slides may lie far apart."""
@@ -196,6 +200,44 @@ class Session:
         rows = top + window.y0 * size < y + half[0] and top + window.y1 * size > y - half[0]
         columns = left + window.x0 * size < x + half[1] and left + window.x1 * size > x - half[1]
         return bool(rows and columns)
+
+    # --- deciding -------------------------------------------------------------------------------------------
+    def why_excluded(self, number: int) -> str:
+        """Say why the slice of a page is not to be used, or ``""``; a FOV that is shown alone is of no slice."""
+        if self.dataset is None or self.map_layer is None:
+            return ""
+        page = self.map_layer.page(number)
+        return "" if page.fov else self.dataset.why_excluded(page.map.slice_id)
+
+    def set_slices(self, rows: Mapping[str, dict[str, Any]] | None) -> None:
+        """Decide by another slice table: what it excludes is greyed and left out of exports. No file is written.
+
+        Parameters
+        ----------
+        rows : mapping of str to dict, or None
+            Slice id → row, as :func:`napari_slicemap.slices.slice_config.read` gives it; ``None`` for no table.
+        """
+        if self.dataset is None:
+            return
+        self.dataset.slices = rows
+        self._on_slices()
+
+    def reload_slices(self) -> None:
+        """Read the slice table anew, because something else wrote it.
+
+        Raises
+        ------
+        FileFormatError
+            Naming the file and line, if it is no slice table; the one read before stays.
+        """
+        if self.dataset is None:
+            return
+        self.dataset.reload_slices()
+        self._on_slices()
+
+    def _on_slices(self) -> None:
+        self._say_page(self.page_number)
+        self.slices_changed.emit()
 
     # --- commands -------------------------------------------------------------------------------------------
     @property

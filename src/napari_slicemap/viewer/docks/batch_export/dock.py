@@ -131,6 +131,7 @@ class BatchExportDock(QWidget):
             button.clicked.connect(partial(_without_argument, command))
         self._session.opened.connect(self._fill)
         self._session.rois_changed.connect(self._fill_items)
+        self._session.slices_changed.connect(self._fill_decided)
         self._session.profiles_changed.connect(self._fill_profiles)
 
     def picker(self, kind: str) -> ItemPicker:
@@ -140,7 +141,7 @@ class BatchExportDock(QWidget):
     # --- session to widgets ---------------------------------------------------------------------------------------
     def _fill(self) -> None:
         dataset = self._session.dataset
-        self._fill_items()
+        self._fill_decided()
         self._fill_profiles()
         self.drawn.fill(dataset)
         self.where.fill(dataset)
@@ -148,9 +149,14 @@ class BatchExportDock(QWidget):
         self.results.put([])
         self.exporting.forget()
         self._suit_buttons()
+        self._changed()
+
+    def _fill_decided(self) -> None:
+        """Fill in all that the slice table may exclude; the cell table may be long, so its rows come later."""
+        self._fill_items()
+        dataset = self._session.dataset
         if dataset is not None:
             self._lanes["cells"].ask(lambda _: _cells_or_fault(dataset))
-        self._changed()
 
     def _fill_items(self) -> None:
         self.what.fill(self._session.dataset)
