@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,6 +38,8 @@ _SHARD_COLUMNS = 16
 _THREADS = 2
 """Each starts many: zarr-python packs the chunks of one strip side by side."""
 _LABEL_DTYPE = np.dtype("<u4")
+_Plane = tuple[int, int, int]
+"""``(t, c, z)``."""
 
 
 def write_ome_zarr(
@@ -48,6 +50,7 @@ def write_ome_zarr(
     compression: str = "zstd",
     chunk: int = 512,
     shard: bool | str = "auto",
+    runs: Sequence[range] | None = None,
 ) -> None:
     """Write an image with its coarser levels, labels and channel settings as OME-Zarr.
 
@@ -72,6 +75,10 @@ def write_ome_zarr(
     shard : bool or "auto"
         Whether chunks share files, which needs version 0.5. ``"auto"``: those of a level whose planes have more
         than 16 chunks.
+    runs : sequence of range, optional
+        Runs of z planes that are read side by side, band for band, for images whose stored chunks hold several
+        planes; each plane alone if not given. Planes that are in none are not read, and stay 0. What is written is
+        the same; what is held in memory of the coarser levels grows with the planes of a run.
 
     Raises
     ------
@@ -99,7 +106,7 @@ def write_ome_zarr(
     group = zarr.create_group(folder, zarr_format=layout.zarr_format)
     with _Writes() as writes:
         target = _Target(layout, writes, steps)
-        ranges = _write_pixels(target, group, source, dtype)
+        ranges = _write_pixels(target, group, source, dtype, runs)
         if source.labels:
             _write_labels(target, group, source)
     group.update_attributes(image_attributes(source, version, steps, ranges))
@@ -222,7 +229,7 @@ class _Strips:
     """One plane of a level: rows come in as they are made, and are written in strips."""
 
     level: _Level
-    plane: tuple[int, int, int]
+    plane: _Plane
     writes: _Writes
     _top: int = 0
     _rows: int = 0
@@ -266,32 +273,35 @@ class _Target:
     def write(
         self,
         levels: list[_Level],
-        plane: tuple[int, int, int],
+        planes: Sequence[_Plane],
         height: int,
-        read: Callable[[int, int], NDArray[Any]],
+        read: Callable[[_Plane, int, int], NDArray[Any]],
         coarser: Callable[[NDArray[Any]], Iterator[NDArray[Any]]],
     ) -> None:
-        """Write one plane in all levels; ``coarser(band)`` gives all but the first of a band."""
-        strips = [_Strips(level, plane, self.writes) for level in levels]
+        """Write planes side by side in all levels; ``coarser(band)`` gives all but the first of a band."""
+        strips = {plane: [_Strips(level, plane, self.writes) for level in levels] for plane in planes}
         # no px of any level lies in two bands
         rows = self.steps[-1] * math.ceil(levels[0].strip / self.steps[-1])
         for top in range(0, height, rows):
-            band = read(top, min(top + rows, height))
-            for strip, made in zip(strips, (band, *coarser(band)), strict=True):
-                strip.put(made)
-        for strip in strips:
-            strip.flush()
+            for plane, own in strips.items():
+                band = read(plane, top, min(top + rows, height))
+                for strip, made in zip(own, (band, *coarser(band)), strict=True):
+                    strip.put(made)
+        for own in strips.values():
+            for strip in own:
+                strip.flush()
 
 
 # --- pixels --------------------------------------------------------------------------------------------------
 def _write_pixels(
-    target: _Target, group: Any, source: ImageSource, dtype: np.dtype[Any]
+    target: _Target, group: Any, source: ImageSource, dtype: np.dtype[Any], runs: Sequence[range] | None
 ) -> list[tuple[float, float] | None]:
     """Write all levels; the range of the finite pixels of each channel, ``None`` where there are none."""
     levels = target.create(group, source.shape, dtype)
     found: list[list[tuple[float, float]]] = [[] for _ in source.channels]
 
-    def read(t: int, c: int, z: int, top: int, bottom: int) -> NDArray[Any]:
+    def read(plane: _Plane, top: int, bottom: int) -> NDArray[Any]:
+        t, c, z = plane
         band = source.read(t, c, z, top, bottom)
         _check(band, (bottom - top, source.shape[4]), f"image {source.name}, t {t}, channel {c}, z {z}")
         if band.dtype != source.dtype:
@@ -303,8 +313,12 @@ def _write_pixels(
         return band
 
     coarser = partial(coarser_means, count=len(levels) - 1)
-    for plane in source.planes():
-        target.write(levels, plane, source.shape[3], partial(read, *plane), coarser)
+    times, channels, depth, height, _ = source.shape
+    together = [range(z, z + 1) for z in range(depth)] if runs is None else runs
+    for t in range(times):
+        for c in range(channels):
+            for run in together:
+                target.write(levels, [(t, c, z) for z in run], height, read, coarser)
     return [(min(low for low, _ in one), max(high for _, high in one)) if one else None for one in found]
 
 
@@ -327,7 +341,7 @@ def _write_labels(target: _Target, group: Any, source: ImageSource) -> None:
                 where = f"image {source.name}, mask {mask}, t {t}, z {z}"
                 target.write(
                     levels,
-                    (t, 0, z),
+                    [(t, 0, z)],
                     height,
                     partial(_labels, partial(read, t, z), width, where),
                     partial(coarser_labels, count=len(levels) - 1),
@@ -341,7 +355,7 @@ def label_paths(masks: list[str]) -> list[str]:
 
 
 def _labels(
-    read: Callable[[int, int], NDArray[Any]], width: int, where: str, top: int, bottom: int
+    read: Callable[[int, int], NDArray[Any]], width: int, where: str, _: _Plane, top: int, bottom: int
 ) -> NDArray[np.uint32]:
     found = read(top, bottom)
     _check(found, (bottom - top, width), where)
