@@ -60,6 +60,7 @@ lint: .venv/.dev
 pictures: .venv/.dev
 	scripts/system-packages
 	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python scripts/pictures.py
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python scripts/slice_pictures
 
 # sample_data/ is what the generator makes; a test holds the two together
 sample-data: .venv/.core
