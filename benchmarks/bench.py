@@ -13,11 +13,12 @@ import export_runs
 import exporting
 import processes
 import rendering
+import slices
 from harness import THREADS, Row, write
 from rich.console import Console
 from rich.table import Table
 
-ROWS = rendering.ROWS | exporting.ROWS | export_runs.ROWS | processes.ROWS
+ROWS = rendering.ROWS | exporting.ROWS | export_runs.ROWS | processes.ROWS | slices.ROWS
 
 
 def main() -> int:

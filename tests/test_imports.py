@@ -60,6 +60,7 @@ def test_public_names_of_the_house() -> None:
         "Roi",
     }
     wanted |= {"RoiTable", "compute_scale_bar", "ExportPlan", "run_export", "JobItem", "JobRunner", "Region"}
+    wanted |= {"assess_slice_quality", "build_cumulative_shifts"}
     assert wanted <= set(napari_slicemap.__all__)
 
 

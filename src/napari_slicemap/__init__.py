@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from .render.virtual_map import VirtualMap as VirtualMap
     from .rois.roi import Roi as Roi
     from .rois.table import RoiTable as RoiTable
+    from .slices.quality import QualityResult as QualityResult
+    from .slices.quality import assess_slice_quality as assess_slice_quality
+    from .slices.shifts import build_cumulative_shifts as build_cumulative_shifts
 
 _HOME = {
     "AnnotationOverlay": "render.overlays",
@@ -60,6 +63,7 @@ _HOME = {
     "MetaData": "images.config_frames",
     "OutputParameters": "images.config_frames",
     "Profile": "render.profile",
+    "QualityResult": "slices.quality",
     "Region": "images.region",
     "Roi": "rois.roi",
     "RoiOverlay": "render.overlays",
@@ -67,6 +71,8 @@ _HOME = {
     "ScaleBar": "render.scale_bar",
     "VirtualMap": "render.virtual_map",
     "apply_steps": "images.stack.processing",
+    "assess_slice_quality": "slices.quality",
+    "build_cumulative_shifts": "slices.shifts",
     "compute_scale_bar": "render.scale_bar",
     "export_bundles": "export.stacks.bundles",
     "export_gif": "export.stacks.gif",
