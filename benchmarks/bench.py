@@ -9,16 +9,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import deciding
 import export_runs
 import exporting
 import processes
 import rendering
-import slices
 from harness import THREADS, Row, write
 from rich.console import Console
 from rich.table import Table
 
-ROWS = rendering.ROWS | exporting.ROWS | export_runs.ROWS | processes.ROWS | slices.ROWS
+ROWS = rendering.ROWS | exporting.ROWS | export_runs.ROWS | processes.ROWS | deciding.ROWS
 
 
 def main() -> int:

@@ -47,7 +47,7 @@ def test_which_slices_are_in_and_out(slicemap: Shell, run: Path) -> None:
     words = ["slices", "align", run / "mosaics", run / "shifts_xy.csv", run / "out", "--config", run / "table.csv"]
     code, out, _ = slicemap(*words)
     assert code == 0
-    assert out.splitlines()[:2] == ["in: 01, 02 (2 of 3 slices)", "out: 00: use is false: calibration_slice"]
+    assert out.splitlines()[:2] == ["in: 01–02 (2 of 3 slices)", "out: 00: use is false: calibration_slice"]
     assert list(find_volumes(run / "out")) == ["01", "02"]
     code, out, err = slicemap(*words)
     assert (code, out) == (2, "")
@@ -68,7 +68,7 @@ def test_strict(slicemap: Shell, run: Path) -> None:
     assert "unknown slice '02'" in err
     code, out, _ = slicemap(*words)
     assert code == 0
-    assert out.splitlines()[:2] == ["in: 00, 01 (2 of 3 slices)", f"out: 02: {run / 'some.csv'}: slice 02 is not in it"]
+    assert out.splitlines()[:2] == ["in: 00–01 (2 of 3 slices)", f"out: 02: {run / 'some.csv'}: slice 02 is not in it"]
 
 
 def test_a_slice_that_cannot_be_read(slicemap: Shell, run: Path) -> None:

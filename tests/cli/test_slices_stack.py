@@ -36,7 +36,7 @@ def test_stack(slicemap: Shell, run: Path) -> None:
     code, said, err = slicemap("slices", "stack", run / "aligned", out)
     assert (code, err) == (0, "")
     assert said.splitlines() == [
-        "in: 00, 01, 03 (3 of 3 slices)",
+        "in: 00–01, 03 (3 of 3 slices)",
         "gaps: 02 (2 planes each are 0)",
         f"wrote {out}: 8 planes of 18 × 12 px",
     ]

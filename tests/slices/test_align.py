@@ -21,7 +21,7 @@ from napari_slicemap.slices import slice_config
 from napari_slicemap.slices.aligning import align as align_module
 from napari_slicemap.slices.aligning import planes as planes_module
 from napari_slicemap.slices.aligning.align import Alignment, align_mosaics, plan_alignment
-from napari_slicemap.slices.aligning.choice import choose_slices, spans
+from napari_slicemap.slices.aligning.choice import choose_slices
 from napari_slicemap.slices.aligning.planes import PlaneRows, runs
 from napari_slicemap.slices.volumes import SliceVolume, find_volumes
 
@@ -198,20 +198,6 @@ def test_only_slices_to_use_are_aligned(run: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(stored(done.written["07"]), on_canvas(done, "07"))
     assert find_volumes(tmp_path / "out").keys() == {"02", "07"}
     assert done.choice.lines()[0] == "in: 02, 07 (2 of 6 slices)"
-
-
-@pytest.mark.parametrize(
-    ("ids", "short"),
-    [
-        pytest.param([], "", id="none"),
-        pytest.param(["07"], "07", id="one"),
-        pytest.param(["01", "02"], "01, 02", id="two"),
-        pytest.param(["01", "02", "03", "05", "08", "09", "10", "11"], "01–03, 05, 08–11", id="spans"),
-        pytest.param(["0099", "0100", "0101"], "0099–0101", id="zeros"),
-    ],
-)
-def test_ids_in_short(ids: list[str], short: str) -> None:
-    assert spans(ids) == short
 
 
 def test_a_table_with_other_zeros_means_the_same_slices(run: Path) -> None:

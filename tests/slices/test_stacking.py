@@ -71,7 +71,7 @@ def test_every_slice_at_its_depth(tmp_path: Path) -> None:
         slice_id = f"{number:02}"
         expected = volume_of(slice_id) if slice_id in IDS else np.zeros_like(part)
         np.testing.assert_array_equal(part, expected)
-    assert done.lines() == ["in: 02, 03, 05, 08 (4 of 4 slices)", "gaps: 04, 06, 07 (4 planes each are 0)"]
+    assert done.lines() == ["in: 02–03, 05, 08 (4 of 4 slices)", "gaps: 04, 06–07 (4 planes each are 0)"]
 
 
 def test_excluded_slices_leave_a_gap(tmp_path: Path) -> None:
@@ -114,8 +114,8 @@ def test_the_thickness_says_how_much_room_each_has(tmp_path: Path, thickness: fl
         np.testing.assert_array_equal(own[:kept], volume_of(slice_id)[:kept])
         assert not own[kept:].any()
     said = "\n".join(done.lines())
-    assert (f"cut: 02, 03, 05, 08: {planes} of 4 planes" in said) == (planes < 4)
-    assert ("shallow: 02, 03, 05, 08: 4 planes where there is room for 6; the rest is 0" in said) == (planes > 4)
+    assert (f"cut: 02–03, 05, 08: {planes} of 4 planes" in said) == (planes < 4)
+    assert ("shallow: 02–03, 05, 08: 4 planes where there is room for 6; the rest is 0" in said) == (planes > 4)
 
 
 def test_slices_of_unlike_depth(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_interpolated_slices_are_taken_whatever_use_says(tmp_path: Path) -> None
     found = stored(tmp_path / "stack.ome.zarr")
     np.testing.assert_array_equal(found[8:12], volume_of("04"))
     np.testing.assert_array_equal(found[12:16], other)
-    assert [line for line in done.lines() if "interpolated" in line] == ["interpolated: 04, 05"]
+    assert [line for line in done.lines() if "interpolated" in line] == ["interpolated: 04–05"]
 
 
 def test_interpolated_slices_are_not_taken_unasked(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_slicemap.slices.summary import compare, flags, id_gaps, id_ranges, summarise
+from napari_slicemap.slices.summary import compare, flags, summarise
 
 
 def rows(**columns):
@@ -38,37 +38,18 @@ def test_a_summary_groups_what_is_left_out_by_reason():
     ]
 
 
+def test_a_summary_tells_what_was_made_of_its_neighbours():
+    methods = {"05": "zmorph", "08": "zmorph", "11": "average"}
+    use = dict.fromkeys(["05", "06", "08", "11"], False) | {"06": True}
+    made = rows(use=use, interpolated=dict.fromkeys(methods, True), interpolation_method_used=methods)
+    summary = summarise(made)
+    assert summary.interpolated_lines == ["05, 08 (zmorph)", "11 (average)"]
+    assert "interpolated: 05, 08 (zmorph)" in summary.lines
+    assert summary.as_data()["interpolated"][1] == {"method": "average", "slices": ("11",)}
+
+
 def test_an_empty_table_has_a_summary():
     assert summarise({}).lines == ["used: 0 of 0 slices"]
-
-
-@pytest.mark.parametrize(
-    ("ids", "gaps"),
-    [
-        pytest.param([], (), id="none"),
-        pytest.param(["05"], (), id="one"),
-        pytest.param(["00", "01", "02"], (), id="whole"),
-        pytest.param(["03", "00"], (("01", "02"),), id="unordered"),
-        pytest.param(["98", "101"], (("99", "100"),), id="three-digits"),
-        pytest.param(["00", "99999999"], (("01", "99999998"),), id="far"),
-    ],
-)
-def test_gaps_lie_between_the_lowest_and_the_highest(ids, gaps):
-    assert id_gaps(ids) == gaps
-
-
-@pytest.mark.parametrize(
-    ("ids", "text"),
-    [
-        pytest.param([], "", id="none"),
-        pytest.param(["07"], "07", id="one"),
-        pytest.param(["03", "04"], "03–04", id="two"),
-        pytest.param(["10", "00", "04", "03", "05"], "00, 03–05, 10", id="unordered"),
-        pytest.param(["99", "100", "102"], "99–100, 102", id="three-digits"),
-    ],
-)
-def test_ids_are_written_in_short(ids, text):
-    assert id_ranges(ids) == text
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ import numpy as np
 
 from ..errors import FileFormatError, UnknownNameError
 from ..files import Row, read_table, table_text, write_text
+from .fragments import read_fragments
 from .slice_values import (
     CANONICAL_COLUMNS,
     CHECKS,
@@ -51,6 +52,7 @@ SliceRow = dict[str, Any]
 SliceRows = OrderedDict[str, SliceRow]
 
 _NOTE_JOINT = "; "
+_WITHOUT_IMAGE = {"use": False, "notes": "there is no image of it"}
 
 
 # --- reading -----------------------------------------------------------------------------------------------
@@ -275,6 +277,56 @@ def _rectangular(rows: SliceRows) -> SliceRows:
         if len(row) < len(columns):
             row.update({name: undecided(name) for name in columns if name not in row})
     return rows
+
+
+def merge_fragments(
+    rows: Mapping[str, Mapping[str, Any]],
+    folder_or_paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    expected: Iterable[str] = (),
+    add: bool = False,
+    check_outputs: bool = False,
+) -> SliceRows:
+    """Stamp what came of interpolating slices: all fragments in one step, or none.
+
+    Parameters
+    ----------
+    rows : mapping of str to mapping
+        The table; it is not changed.
+    folder_or_paths : path-like or iterable of path-like
+        A folder of fragments, ``slice_z<NN>_manifest.csv``, or the fragments.
+    expected : iterable of str
+        Slices that must have a fragment.
+    add : bool
+        Give a slice that is not in the table a row, `use` false, as it has no image of its own. In a table sorted by
+        id it takes its place.
+    check_outputs : bool
+        Refuse fragments that name an image which is not there.
+
+    Returns
+    -------
+    OrderedDict of str to dict
+        New rows, with interpolated, interpolation_failed, interpolation_method_used and
+        interpolation_fallback_reason of those slices.
+
+    Raises
+    ------
+    PlanError
+        Naming every fragment that is missing, stands twice, or names an image that is not there.
+    FileFormatError
+        Naming file, line and column of what is wrong in a fragment.
+    UnknownNameError
+        If a slice is not in the table and `add` is false.
+    """
+    found = read_fragments(folder_or_paths, expected=expected, check_outputs=check_outputs)
+    known = {number_of(slice_id) for slice_id in rows}
+    stamps = {
+        slice_id: fragment.stamps() | ({} if number_of(slice_id) in known else _WITHOUT_IMAGE)
+        for slice_id, fragment in found.items()
+    }
+    stamped = stamp_many(rows, stamps, add=add)
+    in_order = list(rows) == sorted(rows, key=id_key)
+    return OrderedDict((one, stamped[one]) for one in (sorted(stamped, key=id_key) if in_order else stamped))
 
 
 # --- deciding ----------------------------------------------------------------------------------------------

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
+from .ids import id_gaps, id_ranges, ranges_text
 from .slice_config import is_used, why_excluded
-from .slice_values import id_key
 from .table_file import changes
 
 _FLAGS = {
@@ -33,6 +32,8 @@ class TableSummary:
         Ids of those that take part, in the order of the table.
     reasons : mapping of str to tuple of str
         Why slices are left out → their ids, in the order of the table.
+    interpolated : mapping of str to tuple of str
+        Method → ids of the slices that were made of their neighbours by it; they are not used, being no data.
     gaps : tuple of (str, str)
         First and last of the ids between the lowest and the highest that the table lacks.
     """
@@ -40,14 +41,30 @@ class TableSummary:
     total: int
     used: tuple[str, ...]
     reasons: Mapping[str, tuple[str, ...]]
+    interpolated: Mapping[str, tuple[str, ...]]
     gaps: tuple[tuple[str, str], ...]
 
     @property
     def lines(self) -> list[str]:
-        """The summary as text: what is used, a line for each reason not to use a slice, and ids that are missing."""
+        """The summary as text: slices used, a line for each reason not to use some, those made, those missing."""
         found = [f"used: {len(self.used)} of {self.total} slices"]
         found += [f"excluded: {id_ranges(ids)} ({why})" for why, ids in self.reasons.items()]
+        found += [f"interpolated: {one}" for one in self.interpolated_lines]
         return found + ([f"not in the table: {ranges_text(self.gaps)}"] if self.gaps else [])
+
+    @property
+    def interpolated_lines(self) -> list[str]:
+        """What was made of its neighbours, a line for each method: ``"05, 08 (zmorph)"``."""
+        return [f"{id_ranges(ids)} ({method})" for method, ids in self.interpolated.items()]
+
+    def as_data(self) -> dict[str, Any]:
+        """Give it fit for strict JSON: ``counts``, ``excluded``, ``interpolated``, ``gaps``."""
+        return {
+            "counts": {"slices": self.total, "used": len(self.used), "excluded": self.total - len(self.used)},
+            "excluded": [{"why": why, "slices": ids} for why, ids in self.reasons.items()],
+            "interpolated": [{"method": method, "slices": ids} for method, ids in self.interpolated.items()],
+            "gaps": [{"first": first, "last": last} for first, last in self.gaps],
+        }
 
 
 def summarise(rows: Mapping[str, Mapping[str, Any]]) -> TableSummary:
@@ -62,14 +79,18 @@ def summarise(rows: Mapping[str, Mapping[str, Any]]) -> TableSummary:
     -------
     TableSummary
     """
-    reasons: OrderedDict[str, list[str]] = OrderedDict()
+    reasons: defaultdict[str, list[str]] = defaultdict(list)
+    interpolated: defaultdict[str, list[str]] = defaultdict(list)
     for slice_id, row in rows.items():
         if not is_used(row):
-            reasons.setdefault(why_excluded(row), []).append(slice_id)
+            reasons[why_excluded(row)].append(slice_id)
+        if row.get("interpolated"):
+            interpolated[row.get("interpolation_method_used") or "method not stated"].append(slice_id)
     return TableSummary(
         total=len(rows),
         used=tuple(slice_id for slice_id, row in rows.items() if is_used(row)),
         reasons={why: tuple(ids) for why, ids in reasons.items()},
+        interpolated={method: tuple(ids) for method, ids in interpolated.items()},
         gaps=id_gaps(rows),
     )
 
@@ -86,29 +107,6 @@ def flags(row: Mapping[str, Any]) -> list[str]:
 
 def _is_unreliable(column: str, row: Mapping[str, Any]) -> bool:
     return column == "rehomed" and row.get("rehoming_reliable") is False
-
-
-# --- ids ---------------------------------------------------------------------------------------------------
-def id_gaps(slice_ids: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """Find the ids that are missing between the lowest and the highest: first and last of each gap."""
-    numbers = sorted(int(one) for one in slice_ids)
-    return tuple((f"{low + 1:02d}", f"{high - 1:02d}") for low, high in pairwise(numbers) if high - low > 1)
-
-
-def id_ranges(slice_ids: Iterable[str]) -> str:
-    """Write ids in short: ``"00, 03–05"``."""
-    ranges: list[tuple[str, str]] = []
-    for slice_id in sorted(slice_ids, key=id_key):
-        if ranges and int(slice_id) == int(ranges[-1][1]) + 1:
-            ranges[-1] = (ranges[-1][0], slice_id)
-        else:
-            ranges.append((slice_id, slice_id))
-    return ranges_text(ranges)
-
-
-def ranges_text(ranges: Iterable[tuple[str, str]]) -> str:
-    """Write ranges of ids: ``"00, 03–05"``."""
-    return ", ".join(first if first == last else f"{first}–{last}" for first, last in ranges)
 
 
 # --- two tables --------------------------------------------------------------------------------------------

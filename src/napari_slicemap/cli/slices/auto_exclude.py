@@ -69,7 +69,8 @@ def _pair(slice_id: str, correlation: float) -> dict[str, Any]:
 
 
 def _lines(found: AutoExclusion) -> list[str]:
-    from ...slices.summary import id_ranges, summarise
+    from ...slices.ids import id_ranges
+    from ...slices.summary import summarise
 
     lines = []
     for run in found.runs:
@@ -82,6 +83,6 @@ def _lines(found: AutoExclusion) -> list[str]:
 
 
 def _notes(found: AutoExclusion) -> list[str]:
-    from ...slices.summary import id_ranges
+    from ...slices.ids import id_ranges
 
     return [f"no correlation: {id_ranges(found.unmeasured)}"] if found.unmeasured else []

@@ -153,8 +153,8 @@ def _lines(rows: Mapping[str, Mapping[str, Any]], found: Mapping[str, SliceQuali
 
 
 def _unmatched(rows: Mapping[str, Mapping[str, Any]], found: Mapping[str, SliceQuality]) -> list[str]:
+    from ...slices.ids import id_ranges
     from ...slices.quality.table import unmatched
-    from ...slices.summary import id_ranges
 
     not_stamped, not_scored = unmatched(rows, found)
     lines = [f"not in the table, so not stamped: slice {id_ranges(not_stamped)}"] if not_stamped else []

@@ -83,9 +83,7 @@ def _facts(rows: Mapping[str, Mapping[str, Any]], summary: Any) -> dict[str, Any
     from ...slices.slice_config import is_used, why_excluded
 
     return {
-        "counts": {"slices": summary.total, "used": len(summary.used), "excluded": summary.total - len(summary.used)},
-        "excluded": [{"why": why, "slices": ids} for why, ids in summary.reasons.items()],
-        "gaps": [{"first": first, "last": last} for first, last in summary.gaps],
+        **summary.as_data(),
         "slices": [
             {"slice_id": one, "used": is_used(row), "why_excluded": why_excluded(row), "row": row}
             for one, row in rows.items()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..ids import id_ranges
 from ..slice_config import id_key, is_used, why_excluded
 from ..slice_values import number_of
 from ..volumes import SliceVolume, SliceVolumes
@@ -34,7 +35,9 @@ class Choice:
 
     def lines(self) -> list[str]:
         """Say in words which slices are in, and which are out and why, one line each."""
-        said = f"in: {spans(self.used) or 'none'} ({len(self.used)} of {len(self.used) + len(self.left_out)} slices)"
+        said = (
+            f"in: {id_ranges(self.used) or 'none'} ({len(self.used)} of {len(self.used) + len(self.left_out)} slices)"
+        )
         return [said, *(f"out: {slice_id}: {why}" for slice_id, why in self.left_out.items())]
 
 
@@ -68,23 +71,6 @@ def choose_slices(volumes: Mapping[str, SliceVolume], rows: Mapping[str, Mapping
             left_out[slice_id] = "it is not in the slice table" if row is None else why_excluded(row)
     left_out |= {one: why_excluded(row) or "there is no image of it" for one, row in by_number.values()}
     return Choice(used, _in_order(left_out))
-
-
-def spans(slice_ids: Iterable[str]) -> str:
-    """Write ids in short: ``"01–07, 09, 10"``.
-
-    Parameters
-    ----------
-    slice_ids : iterable of str
-        In order. Three or more that follow one another become a span.
-    """
-    found: list[list[str]] = []
-    for slice_id in slice_ids:
-        if found and int(slice_id) == int(found[-1][-1]) + 1:
-            found[-1].append(slice_id)
-        else:
-            found.append([slice_id])
-    return ", ".join(f"{one[0]}–{one[-1]}" if len(one) > 2 else ", ".join(one) for one in found)
 
 
 def _in_order(reasons: Mapping[str, str]) -> dict[str, str]:

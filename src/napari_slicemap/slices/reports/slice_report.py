@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from ...errors import DatasetNotFoundError, PlanError, TileReadError
 from ...files import sha256, to_json, write_text
 from ..diagnostics import read_diagnostics
+from ..ids import id_ranges, ranges_text
 from ..slice_config import cell_text, is_used, read, why_excluded
 from ..slice_values import number_of
-from ..summary import TableSummary, flags, id_ranges, ranges_text, summarise
+from ..summary import TableSummary, flags, summarise
 from .numbers import plots_of, same_everywhere
 from .page import Page, Table, Thumbnail, page_html
 
@@ -151,6 +152,8 @@ def _facts(summary: TableSummary, file: Mapping[str, str]) -> dict[str, str]:
         "Used": f"{len(summary.used)} of {summary.total} slices",
     }
     facts["Excluded"] = "\n".join(left_out) or "none"
+    if summary.interpolated:
+        facts["Interpolated"] = "\n".join(summary.interpolated_lines)
     if summary.gaps:
         facts["Not in the table"] = ranges_text(summary.gaps)
     return facts
@@ -193,9 +196,7 @@ def _data(rows: SliceRows, summary: TableSummary, numbers: Mapping[str, Mapping[
         for slice_id, row in rows.items()
     ]
     return {
-        "counts": {"slices": summary.total, "used": len(summary.used), "excluded": summary.total - len(summary.used)},
-        "excluded": [{"why": why, "slices": ids} for why, ids in summary.reasons.items()],
-        "gaps": [{"first": first, "last": last} for first, last in summary.gaps],
+        **summary.as_data(),
         "slices": slices,
     }
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import PlanError, listing
-from ..aligning.choice import Choice, choose_slices, spans
+from ..aligning.choice import Choice, choose_slices
 from ..aligning.sizes import common_pixel_size_um, common_z_step_um
+from ..ids import id_ranges
 from ..slice_values import number_of, read_flag, validate_value
 from ..volumes import SliceVolume
 
@@ -60,19 +61,19 @@ class Stack:
         """Say in words which slices are in, which are out and why, which are cut, and where gaps are."""
         said = self.choice.lines()
         if self.interpolated:
-            said.append(f"interpolated: {spans(self.interpolated)}")
+            said.append(f"interpolated: {id_ranges(self.interpolated)}")
         of_depth: dict[int, list[str]] = {}
         for slice_id, volume in self.choice.used.items():
             of_depth.setdefault(volume.shape[0], []).append(slice_id)
         room = self.planes_per_slice
         for depth, ids in sorted(of_depth.items()):
             if depth > room:
-                said.append(f"cut: {spans(ids)}: {room} of {depth} planes, for there the next slice begins")
+                said.append(f"cut: {id_ranges(ids)}: {room} of {depth} planes, for there the next slice begins")
             elif depth < room:
-                said.append(f"shallow: {spans(ids)}: {depth} planes where there is room for {room}; the rest is 0")
+                said.append(f"shallow: {id_ranges(ids)}: {depth} planes where there is room for {room}; the rest is 0")
         filled = {start // room for start in self.starts.values()}
         gaps = [f"{self.first + n:02}" for n in range(self.shape[0] // room) if n not in filled]
-        return [*said, f"gaps: {spans(gaps)} ({room} planes each are 0)"] if gaps else said
+        return [*said, f"gaps: {id_ranges(gaps)} ({room} planes each are 0)"] if gaps else said
 
     def record(self) -> dict[str, Any]:
         """Give what the image says of its slices; the same for the same slices, wherever they lie."""
