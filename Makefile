@@ -29,7 +29,13 @@ demo: .venv/.core
 		--cell-query "area > 90" --cell-size 48 --contact-sheet
 	$(BIN)/slicemap export $(DEMO)/sample --output-folder $(DEMO) --scale-bar \
 		--slices all --format gif --option fps=2
-	@echo "Look into $(DEMO)/: the pictures, a record of how each was made beside it, and export_results.csv"
+	$(BIN)/slicemap sample --sections $(DEMO)/sections
+	$(BIN)/slicemap slices quality $(DEMO)/sections/mosaics $(DEMO)/scored.csv --min-quality 0.75 --report $(DEMO)
+	$(BIN)/slicemap slices auto-exclude $(DEMO)/sections/pairs $(DEMO)/slice_config.csv --config $(DEMO)/scored.csv
+	$(BIN)/slicemap slices show $(DEMO)/slice_config.csv
+	$(BIN)/slicemap slices report $(DEMO)/slice_config.csv $(DEMO)/report.html --mosaics $(DEMO)/sections/mosaics
+	@echo "Look into $(DEMO)/: the pictures, a record of how each was made beside it, and export_results.csv;"
+	@echo "quality_report.html and report.html say which of the sample sections to keep, and why"
 
 test: .venv/.dev
 	scripts/system-packages
@@ -45,7 +51,7 @@ proof: .venv/.dev
 	scripts/system-packages
 	SLICEMAP_KILLS=20 HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n auto --dist loadfile --timeout 1800 -m "slow or not slow" $(PYTEST_ARGS)
 
-# what the docs promise of speed and memory, each beside its reference; needs 10 GB in build/bench
+# what the docs promise of speed and memory, each beside its reference; needs 3 GB in build/bench
 bench: .venv/.dev
 	$(BIN)/python benchmarks/bench.py $(BENCH_ARGS)
 

@@ -21,7 +21,7 @@ def run_shell(example: Example) -> None:
         words = shlex.split(line)
         assert words[0] == "slicemap", f"only slicemap commands can be shown: {line}"
         if words[1] == "sample":
-            shutil.rmtree(words[2], ignore_errors=True)
+            shutil.rmtree(words[-1], ignore_errors=True)
         done = subprocess.run([sys.executable, "-m", "napari_slicemap", *words[1:]], capture_output=True, text=True)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 

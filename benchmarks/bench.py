@@ -24,7 +24,7 @@ ROWS = rendering.ROWS | exporting.ROWS | export_runs.ROWS | processes.ROWS | dec
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", help=f"which rows: {', '.join(ROWS)}; all if none is named")
-    parser.add_argument("--work", type=Path, default=Path("build/bench"), help="folder for the data measured (8 GB)")
+    parser.add_argument("--work", type=Path, default=Path("build/bench"), help="folder for the data measured (3 GB)")
     parser.add_argument("--json", type=Path, default=Path("build/bench/results.json"), help="where the figures go")
     given = parser.parse_args()
     if unknown := set(given.rows) - set(ROWS):
