@@ -10,6 +10,7 @@ import typer
 
 from ..errors import PlanError, SlicemapError
 from . import export, info, init, levels, process, sample, view
+from .help_text import reflow
 from .slices import slices
 
 app = typer.Typer(
@@ -51,6 +52,8 @@ app.command("levels")(levels.levels)
 app.add_typer(slices)
 app.command("view")(view.view)
 app.command("sample")(sample.sample)
+reflow(app)
+reflow(slices)
 
 
 def main() -> None:

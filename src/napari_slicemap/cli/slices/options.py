@@ -14,7 +14,7 @@ Config = Annotated[
 ]
 NewTable = Annotated[
     Path | None,
-    typer.Argument(metavar="[OUT]", help="Slice table to write; none with --in-place.", show_default=False),
+    typer.Argument(metavar="OUT", help="Slice table to write; none with --in-place.", show_default=False),
 ]
 InPlace = Annotated[
     bool,
