@@ -45,7 +45,7 @@ def test_a_public_name_loads_by_itself(name: str) -> None:
 
 
 def test_the_command_line_loads_no_gui() -> None:
-    assert loaded_by("from napari_slicemap.cli import main").isdisjoint(HEAVY)
+    assert loaded_by("from napari_slicemap.cli.app import main").isdisjoint(HEAVY)
 
 
 def test_public_names_of_the_house() -> None:

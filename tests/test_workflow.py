@@ -1,17 +1,24 @@
 """The chains in docs/examples: run on the sample sections, and every command in them one that there is."""
 
+import csv
+import io
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import typer
 import zarr
+from ome_zarr.io import parse_url
+from ome_zarr.reader import Reader
+from ome_zarr_models.v05 import Image
 from typer.core import TyperGroup
 
 from napari_slicemap.cli.app import app
@@ -126,6 +133,122 @@ def test_the_report_and_the_output_say_which_slices_are_out_and_why(made):
         assert reason in page, reason
         assert reason in said, reason
     assert json.loads((made / "report.json").read_text(encoding="utf-8"))
+
+
+# --- every file, by readers that are not ours --------------------------------------------------------------------
+VOID = ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
+
+
+class Tags(HTMLParser):
+    """Counts what a page holds, and refuses tags that are not closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.rows = [], 0
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.rows += tag == "tr"
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def read_csv_file(content):
+    table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+    with io.StringIO(content.decode(), newline="") as stream:
+        header, *lines = csv.reader(stream)
+    assert list(table.columns) == header
+    assert table.to_numpy().tolist() == lines
+    assert lines
+    assert b"\r" not in content
+
+
+def read_json_file(content):
+    def refuse(constant):
+        raise ValueError(f"{constant} is no JSON")
+
+    assert json.loads(content, parse_constant=refuse)
+
+
+READERS = {
+    ".csv": read_csv_file,
+    ".json": read_json_file,
+    ".html": lambda content: Tags(content.decode()),
+}
+
+
+def test_every_file_is_read_by_others(made):
+    files = contents(made)
+    plain = {name: content for name, content in files.items() if ".zarr/" not in name}
+    kinds = {Path(name).suffix for name in plain if not name.endswith(".lock")}
+    assert kinds == set(READERS)
+    for name, content in plain.items():
+        if name.endswith(".lock"):
+            assert content == b"", name
+        else:
+            READERS[Path(name).suffix](content)
+    images = sorted({made / f"{name.split('.zarr/')[0]}.zarr" for name in files if ".zarr/" in name})
+    assert len(images) == 13 + 2 + 1  # aligned, interpolated, and the stack
+    for path in images:
+        image = Image.from_zarr(zarr.open_group(path, mode="r"))
+        (multiscale,) = image.ome_attributes.multiscales
+        levels = [zarr.open_array(path / one.path, mode="r") for one in multiscale.datasets]
+        (read,) = Reader(parse_url(path))()
+        assert [one.shape for one in read.data] == [one.shape for one in levels]
+        np.testing.assert_array_equal(read.data[0].compute(), levels[0][...])
+        assert levels[0][...].any(), path
+
+
+def test_the_report_has_a_row_for_each_slice(made):
+    rows = slice_config.read(made / "slice_config_final.csv")
+    assert Tags((made / "report.html").read_text(encoding="utf-8")).rows == len(rows) + 1
+
+
+# --- the same bytes again ----------------------------------------------------------------------------------------
+CHAIN = """
+slicemap slices generate {run}/mosaics {out}/t0.csv
+slicemap slices quality {run}/mosaics {out}/t1.csv --config {out}/t0.csv --min-quality 0.75 {workers}
+  --diagnostics {out}/diagnostics --report {out}/quality
+slicemap slices rehoming {run}/shifts_xy.csv {out}/t2.csv --config {out}/t1.csv --tile-fov-mm 1.28
+  --shifts-out {out}/shifts_xy_rehomed.csv
+slicemap slices align {run}/mosaics {out}/shifts_xy_rehomed.csv {out}/aligned --config {out}/t2.csv {workers}
+slicemap slices auto-exclude {run}/pairs {out}/t3.csv --config {out}/t2.csv
+slicemap slices interpolate {out}/aligned {out}/interpolated --config {out}/t3.csv {workers}
+slicemap slices finalise {out}/interpolated {out}/slice_config_final.csv --config {out}/t3.csv
+slicemap slices stack {out}/aligned {out}/stack.ome.zarr --config {out}/slice_config_final.csv
+  --interpolated {out}/interpolated
+slicemap slices report {out}/slice_config_final.csv {out}/report.html --diagnostics {out}/diagnostics
+  --mosaics {run}/mosaics
+"""
+
+
+def test_the_chain_above_is_that_of_the_script():
+    text = (EXAMPLES / "slices.sh").read_text(encoding="utf-8").replace('"', "")
+    for name, value in (("run", "{run}"), ("out", "{out}"), ("min_quality", "0.75"), ("tile_fov_mm", "1.28")):
+        text = text.replace(f"${name}", value)
+    chain = CHAIN.replace("\n  ", " ").replace(" {workers}", "")
+    assert commands(text) == commands(chain)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_the_chain_makes_the_same_bytes_anywhere_and_with_other_workers(made, tmp_path, workers):
+    run, out = make_sections_sample(tmp_path / "another place" / "run"), tmp_path / "made here"
+    out.mkdir()
+    for line in CHAIN.replace("\n  ", " ").strip().splitlines():
+        quoted = {"run": shlex.quote(str(run)), "out": shlex.quote(str(out)), "workers": f"--workers {workers}"}
+        shell(*shlex.split(line.format(**quoted)))
+    found, expected = contents(out), contents(made)
+    assert sorted(found) == sorted(expected)
+    assert [name for name in expected if found[name] != expected[name]] == []
 
 
 def test_a_folder_that_is_there_is_not_written_into(made, run):

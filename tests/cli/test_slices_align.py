@@ -31,11 +31,10 @@ def run(tmp_path: Path) -> Path:
 
 def test_align(slicemap: Shell, run: Path) -> None:
     code, out, err = slicemap("slices", "align", run / "mosaics", run / "shifts_xy.csv", run / "out")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, f"written: {run / 'out'}, 3 slices and alignment.json\n")
     assert out == (
-        "in: 00–02 (3 of 3 slices)\n"
+        "used: 3 of 3 slices (00–02)\n"
         "canvas: 34 × 26 px\n"
-        f"wrote 3 slices and alignment.json to {run / 'out'}\n"
     )  # fmt: skip
     first, _, last = (volume.read() for volume in find_volumes(run / "out").values())
     both = (first > 0) & (last > 0)
@@ -47,7 +46,7 @@ def test_which_slices_are_in_and_out(slicemap: Shell, run: Path) -> None:
     words = ["slices", "align", run / "mosaics", run / "shifts_xy.csv", run / "out", "--config", run / "table.csv"]
     code, out, _ = slicemap(*words)
     assert code == 0
-    assert out.splitlines()[:2] == ["in: 01–02 (2 of 3 slices)", "out: 00: use is false: calibration_slice"]
+    assert out.splitlines()[:2] == ["used: 2 of 3 slices (01–02)", "excluded: 00 (use is false: calibration_slice)"]
     assert list(find_volumes(run / "out")) == ["01", "02"]
     code, out, err = slicemap(*words)
     assert (code, out) == (2, "")
@@ -66,18 +65,23 @@ def test_strict(slicemap: Shell, run: Path) -> None:
     assert (code, out) == (2, "")
     assert err.startswith("slicemap: ")
     assert "unknown slice '02'" in err
-    code, out, _ = slicemap(*words)
+    code, out, err = slicemap(*words)
     assert code == 0
-    assert out.splitlines()[:2] == ["in: 00–01 (2 of 3 slices)", f"out: 02: {run / 'some.csv'}: slice 02 is not in it"]
+    assert err.splitlines()[0] == f"slice 02 is left out: {run / 'some.csv'}: slice 02 is not in it"
+    assert out.splitlines()[:2] == [
+        "used: 2 of 3 slices (00–01)",
+        f"excluded: 02 ({run / 'some.csv'}: slice 02 is not in it)",
+    ]
 
 
 def test_a_slice_that_cannot_be_read(slicemap: Shell, run: Path) -> None:
     (run / "mosaics" / "mosaic_z01.ome.zarr" / "0" / "c" / "0" / "0" / "0").write_bytes(b"torn")
     words = ["slices", "align", run / "mosaics", run / "shifts_xy.csv", run / "out"]
-    code, out, err = slicemap(*words, "--workers", 1)
+    code, _, err = slicemap(*words, "--workers", 1)
     assert code == 1
-    assert out.splitlines()[-1] == f"wrote 2 slices and alignment.json to {run / 'out'}"
-    assert err.startswith("failed 01: ")
+    written, failed, *_ = err.splitlines()
+    assert written == f"written: {run / 'out'}, 2 slices and alignment.json"
+    assert failed.startswith("failed 01: ")
     assert "mosaic_z01.ome.zarr" in err
 
 

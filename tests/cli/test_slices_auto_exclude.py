@@ -46,7 +46,7 @@ def test_what_is_decided_is_said(slicemap: Shell, pairs, table, tmp_path):
     assert excluded(out) == ["02", "03", "04"]
     assert said.splitlines() == [
         "noisy cluster (3 consecutive): 02 (0.300), 03 (0.200), 04 (0.100)",
-        "used: 4 of 8 slices",
+        "used: 4 of 8 slices (01, 05–07)",
         "excluded: 00 (use is false: calibration_slice)",
         "excluded: 02–04 (auto_excluded: noisy cluster (3 consecutive))",
     ]

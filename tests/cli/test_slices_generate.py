@@ -55,7 +55,7 @@ def test_sources(slicemap: Shell, run, tmp_path, source, option, kind, used, unu
     )
     first, second, third, *_ = said.splitlines()
     assert first == f"slices found in {run / source} ({kind}): {len(rows)}"
-    assert second == f"used: {len(used)} of {len(rows)} slices"
+    assert second.startswith(f"used: {len(used)} of {len(rows)} slices ({used[0]}")
     assert third == f"excluded: {unused[0]} (use is false: calibration_slice)"
     assert notes == f"written: {out}\n"
 
@@ -123,8 +123,9 @@ def test_json(slicemap: Shell, run, tmp_path):
     _, said, _ = slicemap("slices", "generate", run / "mosaics", tmp_path / "t.csv", "--json")
     facts = json.loads(said)
     assert facts["slices"] == ["00", "01", "03"]
-    assert (facts["kind"], facts["used"], facts["gaps"]) == ("mosaics", ["01", "03"], [["02", "02"]])
-    assert facts["excluded"] == {"use is false: calibration_slice": ["00"]}
+    assert (facts["kind"], facts["used"]) == ("mosaics", ["01", "03"])
+    assert facts["gaps"] == [{"first": "02", "last": "02"}]
+    assert facts["excluded"] == [{"why": "use is false: calibration_slice", "slices": ["00"]}]
 
 
 def test_a_table_that_is_there_is_kept(slicemap: Shell, run, tmp_path):

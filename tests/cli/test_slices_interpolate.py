@@ -56,12 +56,15 @@ def run(slicemap):
 def test_single_missing_slices_are_made_or_left_and_longer_gaps_are_told(run, folder):
     out, err = run("interpolate", "aligned", "made", "--config", "t.csv")
     lines = out.splitlines()
-    assert lines[0] == "in: 01, 03, 05, 08 (4 of 5 slices)"
-    assert lines[1] == "out: 02: use is false: torn"
+    assert lines[0] == "used: 4 of 5 slices (01, 03, 05, 08)"
+    assert lines[1] == "excluded: 02 (use is false: torn)"
     assert lines[2].startswith("slice 02 (use is false: torn): zmorph, from 01 and 03, NCC ")
     assert lines[3].startswith("slice 04 (there is no image of it): left, ")
-    assert lines[4] == "1 interpolated, 1 left by a gate; fragments in made"
-    assert err.strip() == "slices 06 to 07: 2 in a row are missing between 05 and 08; left"
+    assert lines[4] == "1 interpolated, 1 left by a gate"
+    assert err.splitlines() == [
+        "slices 06 to 07: 2 in a row are missing between 05 and 08; left",
+        "written: made, 2 fragments",
+    ]
     assert sorted(path.name for path in (folder / "made").iterdir()) == [
         "slice_z02_interpolated.ome.zarr",
         "slice_z02_interpolation.json",
@@ -93,7 +96,7 @@ def test_finalise_writes_the_final_table_beside_the_first(run, folder):
     assert out.splitlines()[:3] == [
         "slice 02: interpolated (zmorph)",
         f"slice 04: left, {reason}",
-        "used: 4 of 6 slices",
+        "used: 4 of 6 slices (01, 03, 05, 08)",
     ]
     assert "slice 04: it was not in the table; its row says use false" in err
     assert "written: tables/slice_config_final.csv" in err
@@ -104,6 +107,12 @@ def test_finalise_writes_the_final_table_beside_the_first(run, folder):
     assert (rows["02"]["notes"], rows["05"]["notes"]) == ("torn", "see photo")
     assert rows["04"]["interpolation_fallback_reason"] == reason
     assert slice_config.read("tables/t.csv").keys() == {"01", "02", "03", "05", "08"}, "the first table stays"
+
+
+def test_finalise_tells_which_fragments_are_missing(run, folder):
+    run("interpolate", "aligned", "made", "--config", "t.csv", "--slices", "02")
+    _, err = run("finalise", "made", "--config", "t.csv")
+    assert "missing singly, and no fragment says what came of it: slice 04" in err.splitlines()
 
 
 def test_finalise_in_place_and_as_json(run, folder):
@@ -126,7 +135,7 @@ def test_interpolate_as_json(run, folder):
     said = json.loads(out)
     assert said["used"] == list(USED)
     assert said["left_out"] == {"02": "use is false: torn"}
-    assert said["longer_gaps"] == [{"slice_ids": ["06", "07"], "before": "05", "after": "08"}]
+    assert said["longer_gaps"] == [{"first": "06", "last": "07", "before": "05", "after": "08"}]
     assert [one["slice_id"] for one in said["slices"]] == ["02", "04"]
     assert said["slices"][0] == json.loads(Path("made/slice_z02_interpolation.json").read_text())
 
@@ -147,7 +156,7 @@ REFUSED = {
     "no slice id": (("interpolate", "aligned", "made", "--slices", "x"), "slice_id is 'x', expected digits only"),
     "no folder": (("interpolate", "lost", "made"), "lost: there is no such folder"),
     "into the folder of the slices": (("interpolate", "aligned", "aligned"), "aligned is the folder of the slices"),
-    "no table": (("finalise", "aligned"), "no table to write into; give it with --config"),
+    "no table": (("finalise", "aligned"), "Missing option '--config'"),
     "no fragments": (("finalise", "lost", "-c", "t.csv"), "lost: there is no such folder or file of fragments"),
     "a fragment is missing": (("finalise", "aligned", "-c", "t.csv", "--expect", "02"), "slice 02 has no fragment"),
 }

@@ -17,7 +17,7 @@ def table(tmp_path):
 def test_a_report_is_written_with_its_twin(slicemap, table, tmp_path):
     out = tmp_path / "report.html"
     code, said, err = slicemap("slices", "report", table, out)
-    assert (code, said) == (0, "used: 1 of 2 slices\nexcluded: 00 (use is false)\n")
+    assert (code, said) == (0, "used: 1 of 2 slices (01)\nexcluded: 00 (use is false)\n")
     assert err.splitlines() == [f"written: {out}", f"written: {out.with_suffix('.json')}"]
     assert out.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert json.loads(out.with_suffix(".json").read_text())["counts"]["used"] == 1

@@ -15,7 +15,7 @@ slice_id,use,quality_score,galvo_confidence,galvo_fix,auto_excluded,auto_exclude
 100,true,0.900,,,,,,DAPI
 """
 SUMMARY = """\
-used: 2 of 4 slices
+used: 2 of 4 slices (01, 100)
 excluded: 00 (use is false: calibration_slice)
 excluded: 03 (auto_excluded: noisy cluster (3 consecutive))
 not in the table: 02, 04–99
@@ -91,7 +91,7 @@ def test_only_excluded_slices_are_shown_when_asked(slicemap, table):
 
 def test_nothing_is_excluded(slicemap, table):
     table.write_text("slice_id\n00\n")
-    assert slicemap("slices", "show", table, "-x") == (0, "used: 1 of 1 slices\n", "")
+    assert slicemap("slices", "show", table, "-x") == (0, "used: 1 of 1 slices (00)\n", "")
 
 
 def test_a_table_is_shown_as_json(slicemap, table):

@@ -34,11 +34,10 @@ def stored(path: Path) -> np.ndarray:
 def test_stack(slicemap: Shell, run: Path) -> None:
     out = run / "stack.ome.zarr"
     code, said, err = slicemap("slices", "stack", run / "aligned", out)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, f"written: {out}, 8 planes of 18 × 12 px\n")
     assert said.splitlines() == [
-        "in: 00–01, 03 (3 of 3 slices)",
+        "used: 3 of 3 slices (00–01, 03)",
         "gaps: 02 (2 planes each are 0)",
-        f"wrote {out}: 8 planes of 18 × 12 px",
     ]
     assert [bool(plane.any()) for plane in stored(out)] == [True] * 4 + [False] * 2 + [True] * 2
 
@@ -48,9 +47,9 @@ def test_only_slices_to_use(slicemap: Shell, run: Path) -> None:
     code, said, _ = slicemap("slices", "stack", run / "aligned", out, "--config", run / "table.csv")
     assert code == 0
     assert said.splitlines()[:3] == [
-        "in: 00, 03 (2 of 4 slices)",
-        "out: 01: use is false: blurred",
-        "out: 02: use is false: missing; it is interpolated, but no folder of interpolated images was given",
+        "used: 2 of 4 slices (00, 03)",
+        "excluded: 01 (use is false: blurred)",
+        "excluded: 02 (use is false: missing; it is interpolated, but no folder of interpolated images was given)",
     ]
     assert [bool(plane.any()) for plane in stored(out)] == [True] * 2 + [False] * 4 + [True] * 2
 
@@ -75,7 +74,7 @@ def test_options_with_underscores(slicemap: Shell, run: Path) -> None:
     words = ["--slice_thickness_um", 6, "--z_step_um", 1, "--first", "1", "--last", "4"]
     code, said, _ = slicemap("slices", "stack", run / "aligned", out, *words)
     assert code == 0
-    assert "out: 00: it lies before slice 01, where the stack begins" in said
+    assert "excluded: 00 (it lies before slice 01, where the stack begins)" in said
     assert len(stored(out)) == 4 * 6
 
 
@@ -86,7 +85,9 @@ def test_options_with_underscores(slicemap: Shell, run: Path) -> None:
         pytest.param(["aligned", "stack.tif"], "stack.tif: a stack is an OME-Zarr image", id="no OME-Zarr"),
         pytest.param(["aligned", "a.ome.zarr", "--first", "x"], "'x'", id="no id"),
         pytest.param(["aligned", "a.ome.zarr", "--interpolated", "made"], "only a slice table says", id="no table"),
-        pytest.param(["aligned", "aligned/m_z00.ome.zarr", "--force"], "which is to be stacked", id="over a slice"),
+        pytest.param(
+            ["aligned", "aligned/m_z00.ome.zarr", "--force"], "an image of a slice; name another", id="over a slice"
+        ),
     ],
 )
 def test_requests_that_are_wrong(

@@ -21,8 +21,8 @@ from napari_slicemap.slices import slice_config
 from napari_slicemap.slices.aligning import align as align_module
 from napari_slicemap.slices.aligning import planes as planes_module
 from napari_slicemap.slices.aligning.align import Alignment, align_mosaics, plan_alignment
-from napari_slicemap.slices.aligning.choice import choose_slices
 from napari_slicemap.slices.aligning.planes import PlaneRows, runs
+from napari_slicemap.slices.choice import choose_slices
 from napari_slicemap.slices.volumes import SliceVolume, find_volumes
 
 SIZE_UM = 10.0
@@ -197,7 +197,7 @@ def test_only_slices_to_use_are_aligned(run: Path, tmp_path: Path) -> None:
     assert done.canvas == Window(3, 57, -8, 43)
     np.testing.assert_array_equal(stored(done.written["07"]), on_canvas(done, "07"))
     assert find_volumes(tmp_path / "out").keys() == {"02", "07"}
-    assert done.choice.lines()[0] == "in: 02, 07 (2 of 6 slices)"
+    assert done.choice.lines()[0] == "used: 2 of 6 slices (02, 07)"
 
 
 def test_a_table_with_other_zeros_means_the_same_slices(run: Path) -> None:
@@ -222,12 +222,12 @@ def test_slices_without_a_shift_are_left_out_unless_strict(run: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        pytest.param(table(z00=False, z02=False), "no slice is left to align.*00: use is false", id="all excluded"),
-        pytest.param(table(), "no slice is left to align.*00: it is not in the slice table", id="empty table"),
+        pytest.param(table(z00=False, z02=False), "excluded: 00, 02 .use is false", id="all excluded"),
+        pytest.param(table(), "excluded: 00, 02–03, 07, 100 .it is not in the slice table", id="empty table"),
     ],
 )
 def test_nothing_to_align(run: Path, tmp_path: Path, rows: Any, message: str) -> None:
-    with pytest.raises(PlanError, match=message):
+    with pytest.raises(PlanError, match=f"no slice is left to align .*{message}"):
         align_mosaics(find_volumes(run / "mosaics"), run / "shifts_xy.csv", tmp_path / "out", rows)
     assert not (tmp_path / "out").exists()
 
@@ -332,6 +332,22 @@ def test_a_folder_that_holds_something_is_left_alone(run: Path, tmp_path: Path) 
     with pytest.raises(PlanError, match=r"holds something already \(notes.txt\); --force replaces it"):
         align_mosaics(find_volumes(run / "mosaics"), run / "shifts_xy.csv", tmp_path)
     assert [one.name for one in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_run_that_was_cut_short_leaves_nothing_to_the_next(run: Path, tmp_path: Path) -> None:
+    volumes, path, out = find_volumes(run / "mosaics"), run / "shifts_xy.csv", tmp_path / "out"
+
+    def stop(done: int, total: int) -> None:
+        if done > total / 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        align_mosaics(volumes, path, out, on_progress=stop)
+    (out / f".slicemap-{'0' * 32}.zarr").mkdir()  # as a run leaves behind that was killed
+    assert not (out / "alignment.json").exists()
+    done = align_mosaics(volumes, path, out, table(z00=True, z02=True), force=True)
+    assert {one.name for one in out.iterdir()} == {"alignment.json", *(one.name for one in done.written.values())}
+    assert find_volumes(out).keys() == {"00", "02"}
 
 
 def test_force_takes_away_what_lies_on_another_canvas(run: Path, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""Ids in short, and those that are missing."""
+"""Ids as a table has them, in short, and those that are missing."""
 
 import pytest
 
-from napari_slicemap.slices.ids import id_gaps, id_ranges
+from napari_slicemap.errors import FileFormatError, UnknownNameError
+from napari_slicemap.slices.ids import id_gaps, id_ranges, in_and_out, own_ids
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,21 @@ def test_gaps_lie_between_the_lowest_and_the_highest(ids, gaps):
 )
 def test_ids_are_written_in_short(ids, text):
     assert id_ranges(ids) == text
+
+
+def test_ids_are_given_as_the_table_has_them():
+    assert own_ids(["00", "007", "100"], ["7", "0", "0100", "007"]) == ["007", "00", "100", "007"]
+    with pytest.raises(UnknownNameError, match=r"mosaics: unknown slice '04' \(there is 03\)"):
+        own_ids(["03"], ["3", "4"], "mosaics")
+    with pytest.raises(FileFormatError, match=r"slice_id is '1\.7', expected digits only"):
+        own_ids(["01"], ["1.7"])
+
+
+def test_which_are_in_and_out_is_said_by_reason():
+    reasons = {"torn": ["03"], "use is false": ["10", "00", "01"]}
+    assert in_and_out(["02", "04", "05"], reasons) == [
+        "used: 3 of 7 slices (02, 04–05)",
+        "excluded: 03 (torn)",
+        "excluded: 00–01, 10 (use is false)",
+    ]
+    assert in_and_out([], {}) == ["used: 0 of 0 slices"]

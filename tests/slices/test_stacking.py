@@ -71,7 +71,7 @@ def test_every_slice_at_its_depth(tmp_path: Path) -> None:
         slice_id = f"{number:02}"
         expected = volume_of(slice_id) if slice_id in IDS else np.zeros_like(part)
         np.testing.assert_array_equal(part, expected)
-    assert done.lines() == ["in: 02–03, 05, 08 (4 of 4 slices)", "gaps: 04, 06–07 (4 planes each are 0)"]
+    assert done.lines() == ["used: 4 of 4 slices (02–03, 05, 08)", "gaps: 04, 06–07 (4 planes each are 0)"]
 
 
 def test_excluded_slices_leave_a_gap(tmp_path: Path) -> None:
@@ -247,15 +247,17 @@ def test_slices_that_differ_are_named(tmp_path: Path, other: dict[str, Any], mes
     ("options", "error", "message"),
     [
         pytest.param(
-            {"rows": rows(z02=False)}, PlanError, "no slice is left to stack .02: use is false", id="none left"
+            {"rows": rows(z02=False)}, PlanError, "no slice is left to stack .excluded: 02 .use is", id="none left"
         ),
         pytest.param(
-            {"first": "09"}, PlanError, "08: it lies before slice 09, where the stack begins", id="all before"
+            {"first": "09"}, PlanError, r"08 \(it lies before slice 09, where the stack begins", id="all before"
         ),
         pytest.param({"first": "x"}, FileFormatError, "'x'", id="no id"),
         pytest.param(
             {"slice_thickness_um": 0.2}, PlanError, "0.2 µm is no room for a plane: planes are 1 µm", id="thin"
         ),
+        pytest.param({"slice_thickness_um": 1e300}, PlanError, "check the slice thickness and the ids", id="thick"),
+        pytest.param({"last": "9" * 18}, PlanError, "planes each.; check the slice thickness and the ids", id="far"),
         pytest.param({"slice_thickness_um": -1.0}, PlanError, "thickness is -1 µm, expected a number", id="negative"),
         pytest.param({"z_step_um": 2.0}, PlanError, "states 1 µm from plane to plane, but 2 were given", id="z step"),
     ],
@@ -316,8 +318,8 @@ def test_progress_ends_when_all_is_done(tmp_path: Path) -> None:
     [
         pytest.param("stack", r"stack: a stack is an OME-Zarr image; name it stack.ome.zarr", id="another name"),
         pytest.param("there.ome.zarr", r"there.ome.zarr is there already; --force replaces it", id="there already"),
-        pytest.param("s.zarr/slice_z03.ome.zarr", "is, or holds, slice_z03.ome.zarr, which is to be", id="a slice"),
-        pytest.param("s.zarr", "is, or holds, slice_z02.ome.zarr, which is to be stacked", id="the folder of slices"),
+        pytest.param("s.zarr/slice_z03.ome.zarr", "is, or holds, slice_z03.ome.zarr, an image of", id="a slice"),
+        pytest.param("s.zarr", "is, or holds, slice_z02.ome.zarr, an image of", id="the folder of slices"),
     ],
 )
 def test_where_a_stack_cannot_go(tmp_path: Path, out: str, message: str) -> None:
@@ -326,6 +328,16 @@ def test_where_a_stack_cannot_go(tmp_path: Path, out: str, message: str) -> None
     before = files(tmp_path)
     with pytest.raises(PlanError, match=message):
         stack_slices(volumes, tmp_path / out, force=not out.startswith("there"))
+    assert files(tmp_path) == before
+
+
+def test_a_stack_does_not_take_the_place_of_a_slice_that_is_left_out(tmp_path: Path) -> None:
+    volumes = slices(tmp_path / "s")
+    before = files(tmp_path)
+    with pytest.raises(PlanError, match=r"is, or holds, slice_z08\.ome\.zarr, an image of a slice; name another"):
+        stack_slices(volumes, volumes["08"].path, last="05", force=True)
+    with pytest.raises(PlanError, match=r"is, or holds, slice_z02\.ome\.zarr, an image of a slice; name another"):
+        stack_slices(volumes, volumes["02"].path, rows(z02=False, z03=True), force=True)
     assert files(tmp_path) == before
 
 

@@ -30,7 +30,7 @@ def test_a_summary_groups_what_is_left_out_by_reason():
     }
     assert summary.gaps == (("02", "02"), ("06", "07"))
     assert summary.lines == [
-        "used: 2 of 6 slices",
+        "used: 2 of 6 slices (01, 08)",
         "excluded: 00 (use is false: calibration_slice)",
         "excluded: 03–04 (auto_excluded: noisy cluster (3 consecutive))",
         "excluded: 05 (use is false; auto_excluded)",

@@ -405,7 +405,13 @@ PATHS = [
     pytest.param({"out": "link.csv"}, PlanError, "is the table to begin with", id="OUT is IN, by a link"),
     pytest.param({"out": "hard.csv", "force": True}, PlanError, "is the table to begin with", id="OUT is IN, linked"),
     pytest.param({"out": "sub"}, PlanError, r"sub is a folder; name the table to write, such as .*sub/sl", id="folder"),
-    pytest.param({"out": "there.csv/out.csv"}, OSError, "there.csv", id="OUT in a file"),
+    pytest.param({"out": "there.csv/out.csv"}, PlanError, "there.csv is a file, expected a folder", id="OUT in a file"),
+    pytest.param(
+        {"config": None, "out": "there.csv", "force": True, "reads": ["sub", "gone", "there.csv"]},
+        PlanError,
+        "there.csv is read by this command; name another file",
+        id="OUT is read, too",
+    ),
     pytest.param({"config": "gone.csv", "out": "out.csv"}, FileNotFoundError, r"gone\.csv", id="no IN"),
     pytest.param(
         {"config": "gone.csv", "out": "there.csv"}, PlanError, r"there\.csv is there already", id="no IN, OUT is there"

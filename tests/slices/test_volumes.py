@@ -98,10 +98,18 @@ def test_two_section_images_of_one_slice_are_refused(tmp_path: Path) -> None:
 
 NOTHING = [
     pytest.param(lambda folder: folder / "gone", "gone: there is no such folder", id="no folder"),
-    pytest.param(lambda folder: write_tiff(folder / "z01.tif", VOLUME), "there is no such folder", id="a file"),
+    pytest.param(lambda folder: write_tiff(folder / "z01.tif", VOLUME), "z01.tif: it is a file, exp", id="a file"),
     pytest.param(lambda folder: folder, r"neither mosaics \(\*z<NN>\*\.ome\.zarr\) nor numbered .*", id="empty"),
     pytest.param(lambda folder: mosaics(folder, "overview.zarr"), "there is overview.zarr", id="no number"),
+    pytest.param(lambda folder: linked(folder), "b_z02.zarr: what it links to, disk/b, is not there", id="lost link"),
 ]
+
+
+def linked(folder: Path) -> Path:
+    """Make a mosaic, a link to one on a disk that is not there, and a link that is nobody's slice."""
+    (folder / "b_z02.zarr").symlink_to("disk/b")
+    (folder / "notes").symlink_to("gone.txt")
+    return mosaics(folder, "a_z01.zarr")
 
 
 @pytest.mark.parametrize(("make", "message"), NOTHING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -56,17 +57,39 @@ reflow(app)
 reflow(slices)
 
 
+_INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
 def main() -> None:
     """Run ``slicemap``: exit code 0 if all is done, 1 if some items failed, 2 if the request was wrong."""
     try:
         app()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            _say("interrupted")
+        raise
     except PlanError as error:
         for fault in error.faults:
             _say(fault)
         raise SystemExit(2) from None
     except (SlicemapError, OSError) as error:
-        _say(str(error))
+        _say(_in_words(error))
         raise SystemExit(2) from None
+
+
+def _in_words(error: SlicemapError | OSError) -> str:
+    """Say which file the system refused, and why; errors of our own say it themselves."""
+    if isinstance(error, SlicemapError) or not error.strerror:
+        return str(error)
+    # of a rename, the second name is the one that was asked for
+    named = error.filename if error.filename2 is None else error.filename2
+    if named is None:
+        return error.strerror
+    path = Path(str(named))
+    # a temporary file is nothing that was asked for
+    place = path.parent if path.name.startswith(".slicemap-") else path
+    return f"{place}: {error.strerror[0].lower()}{error.strerror[1:]}"
 
 
 def _say(fault: str) -> None:

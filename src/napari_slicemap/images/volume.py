@@ -45,13 +45,17 @@ def read_planes(
     Raises
     ------
     TileReadError
-        Naming the file, if it cannot be read or has no such plane.
+        Naming the file, if it cannot be read, has no such plane, or more is asked for than memory holds.
     """
     _, _, depth, height, width = image.info.shape
     if wrong := [n for n in z if not 0 <= n < depth]:
         raise TileReadError(f"{image.path}: there is no plane {wrong[0]}; it has {depth}, counted from 0")
     window = Window(0, width, 0, height) if window is None else window
-    made = np.empty((len(z), *window.shape), image.info.dtype)
+    try:
+        made = np.empty((len(z), *window.shape), image.info.dtype)
+    except (MemoryError, ValueError):  # ValueError: more bytes than there can be addresses
+        size = " × ".join(map(str, window.shape[::-1]))
+        raise TileReadError(f"{image.path}: {len(z)} planes of {size} px are more than memory holds") from None
     if isinstance(image, ZarrImage):
         image.read_planes(z, window, made, channel=channel, t=t)
     else:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import DatasetNotFoundError, FileFormatError, PlanError, UnknownNameError, listing
+from ..errors import DatasetNotFoundError, FileFormatError, PlanError, listing
 from ..files import read_text
+from .ids import own_ids
 from .slice_config import SliceRows, id_key, stamp_many, validate_value
 from .slice_values import number_of
 
@@ -222,13 +223,8 @@ def auto_exclude(
     """
     if isinstance(correlations, str | os.PathLike):
         correlations = read_correlations(correlations)
-    own = {number_of(one): one for one in rows}
-    by_own_id: dict[str, float | None] = {}
-    for given, value in correlations.items():
-        asked = validate_value("slice_id", given)
-        if number_of(asked) not in own:
-            raise UnknownNameError("slice", asked, rows, "slice table, which the correlations do not belong to")
-        by_own_id[own[number_of(asked)]] = value
+    own = own_ids(rows, correlations, "slice table, which the correlations do not belong to")
+    by_own_id = dict(zip(own, correlations.values(), strict=True))
     runs = noisy_runs(by_own_id, threshold, min_run)
     reasons = {slice_id: run.reason for run in runs for slice_id in run.slice_ids}
     stamps = {one: {"auto_excluded": one in reasons, "auto_exclude_reason": reasons.get(one, "")} for one in rows}

@@ -13,7 +13,7 @@ from ..errors import DatasetNotFoundError, FileFormatError, PlanError, listing
 from ..files import read_table
 from .review import exclude_first as leave_out_first
 from .review import exclude_slices
-from .shifts import shift_id
+from .shifts.table import IDS, id_of
 from .slice_config import CANONICAL_COLUMNS, SliceRows, id_key, validate_value
 from .slice_values import number_of, undecided
 from .volumes import find_volumes, slice_number
@@ -204,14 +204,7 @@ def _tile_ids(folder: Path) -> Iterable[str]:
 def _shift_ids(path: Path) -> Iterable[str]:
     if not path.is_file():
         raise DatasetNotFoundError(f"{path}: there is no such file")
-    columns = ("fixed_id", "moving_id")
-    found = set()
-    for row in read_table(path, required=columns):
-        for column in columns:
-            try:
-                found.add(shift_id(row[column]))
-            except FileFormatError as error:
-                raise FileFormatError(f"{row.where}: {column}: {error}") from None
+    found = {id_of(row, column) for row in read_table(path, required=IDS) for column in IDS}
     if not found:
         raise FileFormatError(f"{path}: no pairs, expected a row for each two neighbouring slices")
     return found

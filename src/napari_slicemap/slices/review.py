@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import PlanError, UnknownNameError
-from .slice_config import CANONICAL_COLUMNS, SliceRows, id_key, is_used, stamp, stamp_many, validate_value
-from .slice_values import number_of
+from .ids import own_ids
+from .slice_config import CANONICAL_COLUMNS, SliceRows, id_key, is_used, stamp, stamp_many
 
 MANUALLY_EXCLUDED = "manually_excluded"
 CALIBRATION_SLICE = "calibration_slice"
@@ -91,7 +91,7 @@ def use_slices(rows: Rows, slice_ids: Iterable[str], note: str = "") -> SliceRow
         If the table has no such slice.
     """
     made: SliceRows = stamp_many(rows, {})
-    for slice_id in _own_ids(rows, slice_ids):
+    for slice_id in dict.fromkeys(own_ids(rows, slice_ids)):
         row = made[slice_id]
         row["use"] = True
         if not is_used(row):
@@ -143,18 +143,6 @@ def stamp_slices(
     for column in values:
         if column not in known and not new_columns:
             raise UnknownNameError("column", column, known, "slice table")
-    chosen = _own_ids(rows, slice_ids)
+    chosen = own_ids(rows, slice_ids)
     made = stamp_many(rows, dict.fromkeys(chosen, values))
     return stamp_many(made, {one: {"notes": note} for one in chosen}, append_notes=True) if note else made
-
-
-def _own_ids(rows: Rows, slice_ids: Iterable[str]) -> list[str]:
-    """Give the ids as the table has them, each once."""
-    own = {number_of(one): one for one in rows}
-    found = []
-    for given in slice_ids:
-        asked = validate_value("slice_id", given)
-        if number_of(asked) not in own:
-            raise UnknownNameError("slice", asked, rows, "slice table")
-        found.append(own[number_of(asked)])
-    return list(dict.fromkeys(found))

@@ -25,10 +25,9 @@ from decimal import Decimal
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..errors import FileFormatError, UnknownNameError
 from ..files import Row, read_table, table_text, write_text
+from .decision import is_used, says, why_excluded
 from .fragments import read_fragments
 from .slice_values import (
     CANONICAL_COLUMNS,
@@ -38,7 +37,6 @@ from .slice_values import (
     AsRead,
     id_key,
     number_of,
-    read_flag,
     read_text_cell,
     refuse,
     undecided,
@@ -335,49 +333,16 @@ def filter_slices_to_use(rows: Mapping[str, Mapping[str, Any]]) -> SliceRows:
 
     `auto_excluded` is not asked: pass the result of :func:`force_skip_slices` where it should count.
     """
-    return OrderedDict((slice_id, dict(row)) for slice_id, row in rows.items() if _says(row, "use"))
+    return OrderedDict((slice_id, dict(row)) for slice_id, row in rows.items() if says(row, "use"))
 
 
 def force_skip_slices(rows: Mapping[str, Mapping[str, Any]]) -> SliceRows:
     """Give all rows, as copies, with `use` false where `auto_excluded` is true."""
     skipped: SliceRows = OrderedDict((slice_id, dict(row)) for slice_id, row in rows.items())
     for row in skipped.values():
-        if _says(row, "auto_excluded"):
+        if says(row, "auto_excluded"):
             row["use"] = False
     return _rectangular(skipped)
-
-
-def is_used(row: Mapping[str, Any]) -> bool:
-    """Say whether a slice takes part: `use` is true (or not there) and `auto_excluded` is not."""
-    return _says(row, "use") and not _says(row, "auto_excluded")
-
-
-def why_excluded(row: Mapping[str, Any]) -> str:
-    """Say in words why a slice is left out; ``""`` for one that is used.
-
-    Parameters
-    ----------
-    row : mapping of str to value
-        A row of the table.
-
-    Returns
-    -------
-    str
-        Such as ``"use is false: calibration_slice"`` or ``"auto_excluded: noisy cluster (3 consecutive)"``,
-        both joined by ``"; "`` where both hold.
-    """
-    reasons = []
-    if not _says(row, "use"):
-        reasons.append(": ".join(filter(None, ["use is false", row.get("notes")])))
-    if _says(row, "auto_excluded"):
-        reasons.append(": ".join(filter(None, ["auto_excluded", row.get("auto_exclude_reason")])))
-    return _NOTE_JOINT.join(reasons)
-
-
-def _says(row: Mapping[str, Any], column: str) -> bool:
-    """Read a decision, empty as false; through `read_flag`, for the text ``"false"`` alone would be truthy."""
-    value = row.get(column, column == "use")
-    return bool(read_flag(column, value.item() if isinstance(value, np.generic) else value))
 
 
 __all__ = [
@@ -391,6 +356,7 @@ __all__ = [
     "force_skip_slices",
     "id_key",
     "is_used",
+    "merge_fragments",
     "read",
     "stamp",
     "stamp_many",

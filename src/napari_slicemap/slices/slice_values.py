@@ -39,6 +39,8 @@ INTERPOLATION_FALLBACK_REASONS = (
 _TRUE = ("true", "1", "yes")
 _FALSE = ("false", "0", "no")
 _ID = re.compile(r"[0-9]+")
+_LONGEST_ID = 18
+"""Digits; Python reads no whole number of more than 4300, and no microscope counts so far."""
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 _PLAIN_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 
@@ -117,6 +119,8 @@ def _slice_id(column: str, value: object) -> str:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not _ID.fullmatch(text.strip()):
         refuse(column, value, "digits only, at least two, such as '03' or '100'")
+    if len(text.strip()) > _LONGEST_ID:
+        refuse(column, f"{text.strip()[:_LONGEST_ID]}…", f"no more than {_LONGEST_ID} digits")
     return text.strip().zfill(2)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .ids import id_gaps, id_ranges, ranges_text
+from .ids import id_gaps, id_ranges, in_and_out, ranges_text
 from .slice_config import is_used, why_excluded
 from .table_file import changes
 
@@ -47,8 +47,7 @@ class TableSummary:
     @property
     def lines(self) -> list[str]:
         """The summary as text: slices used, a line for each reason not to use some, those made, those missing."""
-        found = [f"used: {len(self.used)} of {self.total} slices"]
-        found += [f"excluded: {id_ranges(ids)} ({why})" for why, ids in self.reasons.items()]
+        found = in_and_out(self.used, self.reasons)
         found += [f"interpolated: {one}" for one in self.interpolated_lines]
         return found + ([f"not in the table: {ranges_text(self.gaps)}"] if self.gaps else [])
 
@@ -58,9 +57,10 @@ class TableSummary:
         return [f"{id_ranges(ids)} ({method})" for method, ids in self.interpolated.items()]
 
     def as_data(self) -> dict[str, Any]:
-        """Give it fit for strict JSON: ``counts``, ``excluded``, ``interpolated``, ``gaps``."""
+        """Give it fit for strict JSON: ``counts``, ``used``, ``excluded``, ``interpolated``, ``gaps``."""
         return {
             "counts": {"slices": self.total, "used": len(self.used), "excluded": self.total - len(self.used)},
+            "used": self.used,
             "excluded": [{"why": why, "slices": ids} for why, ids in self.reasons.items()],
             "interpolated": [{"method": method, "slices": ids} for method, ids in self.interpolated.items()],
             "gaps": [{"first": first, "last": last} for first, last in self.gaps],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import FileFormatError, PlanError
 from ..files import now_iso, sha256, sync_folder, table_text, utf8
 from . import slice_config
+from .places import why_no_folder
 from .slice_config import SliceRows
 
 AUDIT_COLUMNS = ("time", "slice_id", "column", "old", "new", "by")
@@ -82,6 +83,7 @@ def open_table(
     in_place: bool = False,
     force: bool = False,
     by: str = "",
+    reads: Iterable[str | os.PathLike[str]] = (),
 ) -> Iterator[TableJob]:
     """Read a slice table and keep others from writing where the result will go.
 
@@ -97,6 +99,8 @@ def open_table(
         Replace `out` if it is there.
     by : str
         Who does it, for the audit trail; the user's name if not given.
+    reads : iterable of path-like
+        What else the command reads: `out` may not take the place of any of it, `force` or not.
 
     Yields
     ------
@@ -111,6 +115,7 @@ def open_table(
         If `config` is no slice table.
     """
     target = _target(config, out, in_place)
+    _keep(target, reads)
     with _locked(target):
         # asked under the lock, so that another command's table is not taken for none; and before it is read, so that
         # what changes it in between is noticed
@@ -140,8 +145,19 @@ def _target(config: str | os.PathLike[str] | None, out: str | os.PathLike[str] |
         raise PlanError([f"{target} is the table to begin with, too; say --in-place to change it"])
     if target.is_dir():
         raise PlanError([f"{target} is a folder; name the table to write, such as {target / 'slice_config.csv'}"])
+    if why := why_no_folder(target.parent):
+        raise PlanError([why])
     target.parent.mkdir(parents=True, exist_ok=True)
     return target
+
+
+def _keep(target: Path | None, reads: Iterable[str | os.PathLike[str]]) -> None:
+    """Refuse to write over what is read."""
+    if target is None or not target.exists():
+        return
+    for path in map(Path, reads):
+        if path.exists() and target.samefile(path):
+            raise PlanError([f"{target} is read by this command; name another file for the slice table"])
 
 
 @contextmanager

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DatasetNotFoundError, FileFormatError, TileReadError, UnknownNameError, listing
+from ..errors import DatasetNotFoundError, FileFormatError, TileReadError, listing
 from ..images.acquisition import IMAGE_SUFFIXES
 from ..images.opening import open_image
 from ..images.volume import read_planes
 from ..images.zarr_image import ZarrImage
+from .ids import own_ids
 from .slice_values import id_key, number_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _Z_NUMBER = re.compile(r"z(\d+)", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+")
+_LARGEST_SIDE = 2**20
+_LARGEST_SIZE = 2**44
+"""Pixels in all; a file that states more is not what it says."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class SliceVolume:
         Raises
         ------
         TileReadError
-            Naming the file, if it cannot be read, or holds several channels or time points.
+            Naming the file, if it cannot be read, holds several channels or time points, or states a size that no
+            slice can have.
         """
         return self._one_volume(self.image)
 
@@ -65,6 +70,10 @@ class SliceVolume:
         if times * channels != 1:
             raise TileReadError(
                 f"{self.path}: its (T, C, Z, Y, X) is {image.info.shape}, expected one time point and one channel"
+            )
+        if max(depth, height, width) > _LARGEST_SIDE or depth * height * width > _LARGEST_SIZE:
+            raise TileReadError(
+                f"{self.path}: it states {depth} planes of {width} × {height} px, more than any slice can have"
             )
         return depth, height, width
 
@@ -120,14 +129,18 @@ def find_volumes(source: str | os.PathLike[str]) -> SliceVolumes:
     Raises
     ------
     DatasetNotFoundError
-        If there is no such folder, or it holds neither.
+        If there is no such folder, it holds neither, or a link in it leads nowhere.
     FileFormatError
         If two files are of one slice; both are named.
     """
     folder = Path(source)
     if not folder.is_dir():
-        raise DatasetNotFoundError(f"{folder}: there is no such folder")
+        what = "it is a file, expected a folder" if folder.exists() else "there is no such folder"
+        raise DatasetNotFoundError(f"{folder}: {what}")
     names = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    images = {".zarr", *IMAGE_SUFFIXES}
+    if lost := [path for path in names if path.suffix.lower() in images and not path.exists()]:
+        raise DatasetNotFoundError(f"{lost[0]}: what it links to, {lost[0].readlink()}, is not there")
     mosaics = [path for path in names if path.suffix.lower() == ".zarr" and path.is_dir()]
     files = [path for path in names if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
     found = _by_id(mosaics, _mosaic_id) or _by_id(files, _section_id)
@@ -153,14 +166,7 @@ def of_slices(volumes: Mapping[str, SliceVolume], slice_ids: Iterable[str]) -> S
     UnknownNameError
         If a slice has none.
     """
-    by_number = {number_of(one): one for one in volumes}
-    chosen: SliceVolumes = OrderedDict()
-    for slice_id in slice_ids:
-        own = by_number.get(number_of(slice_id))
-        if own is None:
-            raise UnknownNameError("slice", slice_id, volumes, "mosaics")
-        chosen[own] = volumes[own]
-    return chosen
+    return OrderedDict((one, volumes[one]) for one in own_ids(volumes, slice_ids, "mosaics"))
 
 
 def _mosaic_id(path: Path) -> str | None:
@@ -173,7 +179,7 @@ def _section_id(path: Path) -> str | None:
     return slice_number(stem) or (numbers[-1].zfill(2) if numbers else None)
 
 
-def _by_id(paths: Iterable[Path], id_of: Any) -> dict[str, Path]:
+def _by_id(paths: Iterable[Path], id_of: Callable[[Path], str | None]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     numbers: dict[str, Path] = {}
     for path in paths:

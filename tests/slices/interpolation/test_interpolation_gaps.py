@@ -9,7 +9,7 @@ import pytest
 
 from napari_slicemap.errors import PlanError
 from napari_slicemap.slices import slice_config
-from napari_slicemap.slices.interpolation import find_gaps, gaps_of
+from napari_slicemap.slices.interpolation import find_gaps, gaps_of, single_missing
 from napari_slicemap.slices.volumes import SliceVolume
 
 
@@ -30,6 +30,7 @@ def rows(*used: str, **out: str) -> slice_config.SliceRows:
 CASES = {
     "nothing is missing": (("00", "01", "02"), None, [], []),
     "one is missing": (("00", "02"), None, [("01", "00", "02", "there is no image of it")], []),
+    "very many in a row are left": (("00", "99999999"), None, [], [("01", "99999998")]),
     "two in a row are left": (("00", "03"), None, [], [("01", "02")]),
     "one of four digits": (("0098", "0100"), None, [("0099", "0098", "0100", "there is no image of it")], []),
     "past a hundred": (("99", "101"), None, [("100", "99", "101", "there is no image of it")], []),
@@ -57,7 +58,7 @@ def test_gaps(there, table, single, longer):
     found = find_gaps(volumes(*there), table)
     made = [(gap.slice_id, gap.before.slice_id, gap.after.slice_id, gap.why) for gap in found.single]
     assert [one[: len(wanted)] for one, wanted in zip(made, single, strict=True)] == single
-    assert [(gap.slice_ids[0], gap.slice_ids[-1]) for gap in found.longer] == longer
+    assert [(gap.first, gap.last) for gap in found.longer] == longer
 
 
 def test_a_longer_gap_in_words():
@@ -80,3 +81,9 @@ def test_each_slice_that_is_no_single_gap_is_named():
         "slice 05: it is one of 2 in a row that are missing; only single slices are interpolated",
         "slice 09: there is no slice on both sides of it",
     ]
+
+
+def test_what_a_table_misses_singly():
+    assert single_missing(rows("01", "03", "04", "08", "10", z02="", z05="", z09="noisy")) == ["02", "09"]
+    assert single_missing(rows("10", "08", "99", "101")) == ["09", "100"]
+    assert single_missing({}) == []

@@ -259,6 +259,20 @@ def test_a_gate_that_fails_gives_the_reason(tmp_path, monkeypatch, before, after
     assert {"gate": gate, "passed": False}.items() <= found.record()["gates"][-1].items()
 
 
+@pytest.mark.parametrize(("overlap", "reason"), [(0.3, ""), (0.2999, "low_overlap_ncc"), (-1.0, "low_overlap_ncc")])
+def test_overlap(tmp_path, monkeypatch, overlap, reason):
+    registering(monkeypatch, giving(motion(1), 0.9))
+    monkeypatch.setattr(planes, "ncc", lambda *_: overlap)
+    assert register_neighbours(*pair_of(tmp_path, tissue(), tissue(motion(1)))).reason == reason
+
+
+@pytest.mark.parametrize(("share", "reason"), [(0.1, ""), (0.0999, "no_foreground_planes")])
+def test_foreground_needed(tmp_path, monkeypatch, share, reason):
+    registering(monkeypatch, giving(motion(1), 1.0))
+    monkeypatch.setattr(planes, "_foreground", lambda pixels: (share,) * len(pixels))
+    assert register_neighbours(*pair_of(tmp_path, tissue(), tissue())).reason == reason
+
+
 # (NCC before, after) → passes; 0.05 more is needed, unless it was 0.85 already
 IMPROVEMENTS = {
     "0.05 better": (0.7, 0.75, True),

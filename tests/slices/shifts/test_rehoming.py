@@ -82,6 +82,8 @@ def test_without_a_field_of_view_there_is_no_pass_1():
         pytest.param([0.01, 0.03, 0.05, -0.9, 0.88], [0.01, 0.03, 0.05, 0.04, 0.05], id="at the end"),
         pytest.param([0.02, 0.9, -0.55, 0.04], [0.02, 0.03, 0.03, 0.04], id="|sum| just under 0.4 of the larger"),
         pytest.param([0.02, 0.9, -0.54, 0.04], [0.02, 0.9, -0.54, 0.04], id="|sum| of 0.4 of the larger: a jump"),
+        pytest.param([0.02, 0.55, -0.9, 0.04], [0.02, 0.03, 0.03, 0.04], id="the larger comes second"),
+        pytest.param([0.02, 0.54, -0.9, 0.04], [0.02, 0.54, -0.9, 0.04], id="the larger comes second: a jump"),
         pytest.param([0.02, 0.9, 0.02, -0.9, 0.04], [0.02, 0.9, 0.02, -0.9, 0.04], id="not next to each other"),
         pytest.param([0.02, 0.5, -0.5, 0.04], [0.02, 0.5, -0.5, 0.04], id="no longer than the limit"),
         pytest.param([0.02, 0.4, -0.55, 0.04], [0.02, 0.03, 0.03, 0.04], id="one of them below the limit"),

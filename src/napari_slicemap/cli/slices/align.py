@@ -8,19 +8,19 @@ from typing import Annotated
 
 import typer
 
-from .options import AsJson, Config, Force
+from .options import AsJson, Decisions, Force, Mosaics, Resolution, note
 
 
 def align(
-    mosaics: Annotated[
-        Path, typer.Argument(help="Folder of mosaics, *z<NN>*.ome.zarr, or of section images.", show_default=False)
+    mosaics: Mosaics,
+    shifts: Annotated[
+        Path, typer.Argument(metavar="SHIFTS", help="Pairwise shifts, such as shifts_xy.csv.", show_default=False)
     ],
-    shifts: Annotated[Path, typer.Argument(help="Pairwise shifts, shifts_xy.csv.", show_default=False)],
-    out: Annotated[Path, typer.Argument(help="Folder to write the aligned slices to.", show_default=False)],
-    config: Config = None,
-    resolution: Annotated[
-        float | None, typer.Option(help="Pixel size, µm, of mosaics that do not state it.", show_default=False)
-    ] = None,
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder to write the aligned slices to.", show_default=False)
+    ],
+    config: Decisions = None,
+    resolution: Resolution = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse slices that the shifts give no place, instead of leaving them out.")
     ] = False,
@@ -28,7 +28,7 @@ def align(
         int | None, typer.Option(help="Slices aligned at a time; one for each core, up to 4, if not given.", min=1)
     ] = None,
     force: Force = False,
-    json: AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bring mosaics into one common space by their cumulative shifts.
 
@@ -49,7 +49,6 @@ def align(
     from ...slices import slice_config
     from ...slices.aligning.align import align_mosaics
     from ...slices.volumes import find_volumes
-    from .options import note
     from .progress import progress
 
     rows = None if config is None else slice_config.read(config)
@@ -66,12 +65,12 @@ def align(
             workers=workers or min(4, os.cpu_count() or 1),
             on_progress=tell,
         )
-    if json:
+    if as_json:
         typer.echo(to_json(done.record()))
     else:
         height, width = done.canvas.shape
         typer.echo("\n".join([*done.choice.lines(), f"canvas: {width} × {height} px"]))
-        typer.echo(f"wrote {len(done.written)} slices and alignment.json to {out}")
+    note([*done.warnings(), f"written: {out}, {len(done.written)} slices and alignment.json"])
     if done.failed:
         note(f"failed {slice_id}: {why}" for slice_id, why in done.failed.items())
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import AsJson, Config, Force, InPlace, NewTable, note
+from .options import AsJson, Force, InPlace, NewTable, RequiredConfig, note
 
 if TYPE_CHECKING:
     from ...slices.exclusion import AutoExclusion
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 def auto_exclude(
     metrics: Annotated[
         Path,
-        typer.Argument(help="Folder of slice_z<NN>*/pairwise_registration_metrics.json.", show_default=False),
+        typer.Argument(
+            metavar="METRICS", help="Folder of slice_z<NN>*/pairwise_registration_metrics.json.", show_default=False
+        ),
     ],
-    config: Config,
+    config: RequiredConfig,
     out: NewTable = None,
     in_place: InPlace = False,
     threshold: Annotated[float, typer.Option(help="A z_correlation below it is low.", min=-1, max=1)] = 0.4,
@@ -52,15 +54,13 @@ def auto_exclude(
 def _facts(found: AutoExclusion) -> dict[str, Any]:
     from ...slices.summary import summarise
 
-    summary = summarise(found.rows)
     return {
         "runs": [
             {"reason": run.reason, "slices": [*map(_pair, run.slice_ids, run.correlations)]} for run in found.runs
         ],
         "cleared": found.cleared,
         "unmeasured": found.unmeasured,
-        "used": summary.used,
-        "excluded": summary.reasons,
+        **summarise(found.rows).as_data(),
     }
 
 

@@ -18,7 +18,11 @@ _DATASET = "dataset"
 def generate(
     source: Annotated[
         Path,
-        typer.Argument(help="Folder of mosaics or raw tiles, a shifts file, or an acquisition.", show_default=False),
+        typer.Argument(
+            metavar="SOURCE",
+            help="Folder of mosaics or raw tiles, a shifts file, or an acquisition.",
+            show_default=False,
+        ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Slice table to write.", show_default=False)],
     from_mosaics: Annotated[
@@ -65,15 +69,14 @@ def generate(
     from ...slices.table_file import open_table
 
     options = {"mosaics": from_mosaics, "tiles": from_tiles, "shifts": from_shifts, _DATASET: from_dataset}
-    with open_table(None, out, force=force, by="slicemap slices generate") as job:
+    with open_table(None, out, force=force, by="slicemap slices generate", reads=[source]) as job:
         kind, ids = _find_ids(source, [name for name, given in options.items() if given])
         first = (0 if kind == _DATASET else 1) if exclude_first is None else exclude_first
         rows = new_table(ids, exclude=split_ids(exclude), exclude_first=first)
         job.save(rows)
     summary = summarise(rows)
     if as_json:
-        facts = {"source": source, "kind": kind, "slices": ids, "used": summary.used, "excluded": summary.reasons}
-        typer.echo(to_json({**facts, "gaps": summary.gaps}))
+        typer.echo(to_json({"source": source, "kind": kind, "slices": ids, **summary.as_data()}))
     else:
         typer.echo("\n".join([f"slices found in {source} ({kind}): {len(ids)}", *summary.lines]))
     note([f"written: {out}"])

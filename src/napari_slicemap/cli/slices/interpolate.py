@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import AsJson, Config, Force, InPlace, NewTable
+from .options import AsJson, Decisions, Force, InPlace, Mosaics, RequiredConfig, note, split_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 
 def interpolate(
-    mosaics: Annotated[Path, typer.Argument(help="Folder of aligned slices, *z<NN>*.ome.zarr, or of section images.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT_FOLDER", help="Folder to write to.")],
-    config: Config = None,
+    mosaics: Mosaics,
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder to write to; not that of the mosaics.", show_default=False)
+    ],
+    config: Decisions = None,
     method: Annotated[
         str, typer.Option(help="zmorph; or, without any registration, weighted or average.", metavar="METHOD")
     ] = "zmorph",
@@ -28,7 +30,7 @@ def interpolate(
     ] = None,
     workers: Annotated[int, typer.Option(help="Slices made at a time.", min=1)] = 1,
     force: Force = False,
-    json: AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make single missing slices of their neighbours, or leave them with a reason.
 
@@ -49,20 +51,19 @@ def interpolate(
     from ...slices import slice_config
     from ...slices.interpolation import find_gaps, gaps_of, interpolate_slices
     from ...slices.volumes import find_volumes
-    from .options import note, split_ids
     from .progress import progress
 
     gaps = find_gaps(find_volumes(mosaics), None if config is None else slice_config.read(config))
     chosen = gaps_of(gaps, split_ids(slices)) if slices else gaps.single
     with progress("interpolating") as tell:
         done, failed = interpolate_slices(chosen, out, method, force=force, workers=workers, on_progress=tell)
-    if json:
+    if as_json:
         _print_json(gaps, done, failed)
     else:
         typer.echo("\n".join([*gaps.choice.lines(), *(one.line() for one in done)]))
         made = sum(one.path is not None for one in done)
-        typer.echo(f"{made} interpolated, {len(done) - made} left by a gate; fragments in {out}")
-    note(longer.line() for longer in gaps.longer)
+        typer.echo(f"{made} interpolated, {len(done) - made} left by a gate")
+    note([*(longer.line() for longer in gaps.longer), f"written: {out}, {len(done)} fragments"])
     if failed:
         note(f"failed {slice_id}: {why}" for slice_id, why in failed.items())
         raise typer.Exit(1)
@@ -71,15 +72,13 @@ def interpolate(
 def _print_json(gaps: Gaps, done: Sequence[Interpolated], failed: Mapping[str, str]) -> None:
     from ...files import to_json
 
-    longer = [{"slice_ids": one.slice_ids, "before": one.before, "after": one.after} for one in gaps.longer]
-    left_out = dict(gaps.choice.left_out)
     typer.echo(
         to_json(
             {
                 "used": list(gaps.choice.used),
-                "left_out": left_out,
+                "left_out": dict(gaps.choice.left_out),
                 "slices": [one.record() for one in done],
-                "longer_gaps": longer,
+                "longer_gaps": [vars(one) for one in gaps.longer],
                 "failed": dict(failed),
             }
         )
@@ -87,9 +86,18 @@ def _print_json(gaps: Gaps, done: Sequence[Interpolated], failed: Mapping[str, s
 
 
 def finalise(
-    fragments: Annotated[Path, typer.Argument(help="Folder of slice_z<NN>_manifest.csv.", show_default=False)],
-    out: NewTable = None,
-    config: Config = None,
+    fragments: Annotated[
+        Path, typer.Argument(metavar="FRAGMENTS", help="Folder of slice_z<NN>_manifest.csv.", show_default=False)
+    ],
+    config: RequiredConfig,
+    out: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[OUT]",
+            help="Slice table to write; slice_config_final.csv beside that of --config if not given.",
+            show_default=False,
+        ),
+    ] = None,
     in_place: InPlace = False,
     expect: Annotated[
         list[str] | None, typer.Option(help="Slices that must have a fragment, such as 05,09.", metavar="IDS")
@@ -98,12 +106,12 @@ def finalise(
         bool, typer.Option("--check-outputs/--no-check-outputs", help="The images named by fragments must be there.")
     ] = True,
     force: Force = False,
-    json: AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write what came of interpolating slices into the table, all of it in one step.
 
-    OUT is slice_config_final.csv beside the table of --config, if not given. A slice that the table does not have yet,
-    as there was no image of it, gets a row with use false.
+    A slice that the table does not have yet, as there was no image of it, gets a row with use false. Single slices that
+    are left out, and that no fragment tells of, are named.
 
     Examples
     --------
@@ -111,28 +119,29 @@ def finalise(
 
     [bold]slicemap slices finalise interpolated final.csv -c slice_config.csv --expect 05,09[/bold]
     """
-    from ...errors import PlanError
     from ...files import to_json
     from ...slices import slice_config
+    from ...slices.ids import id_ranges
+    from ...slices.interpolation import single_missing
     from ...slices.summary import summarise
     from ...slices.table_file import open_table
-    from .options import note, split_ids
 
-    if config is None:
-        raise PlanError(["no table to write into; give it with --config"])
     target = out if in_place or out is not None else config.with_name("slice_config_final.csv")
-    with open_table(config, target, in_place=in_place, force=force, by="slicemap slices finalise") as table:
+    by = "slicemap slices finalise"
+    with open_table(config, target, in_place=in_place, force=force, by=by, reads=[fragments]) as table:
         rows = slice_config.merge_fragments(
             table.rows, fragments, expected=split_ids(expect), add=True, check_outputs=check_outputs
         )
         table.save(rows)
-    outcomes = _outcomes(rows)
-    if json:
-        typer.echo(to_json({"slices": outcomes, "used": summarise(rows).used, "excluded": summarise(rows).reasons}))
+    outcomes, summary = _outcomes(rows), summarise(rows)
+    if as_json:
+        typer.echo(to_json({"slices": outcomes, **summary.as_data()}))
     else:
         lines = [f"slice {one}: {said}" for one, said in outcomes.items()] or ["no slice was to be interpolated"]
-        typer.echo("\n".join([*lines, *summarise(rows).lines]))
+        typer.echo("\n".join([*lines, *summary.lines]))
     note(f"slice {one}: it was not in the table; its row says use false" for one in rows if one not in table.rows)
+    if lacking := [one for one in single_missing(rows) if one not in outcomes]:
+        note([f"missing singly, and no fragment says what came of it: slice {id_ranges(lacking)}"])
     note([f"written: {table.target}"])
 
 

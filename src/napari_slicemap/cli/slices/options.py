@@ -1,4 +1,4 @@
-"""What the commands of ``slicemap slices`` share: which table they begin with, and where the result goes."""
+"""What the commands of ``slicemap slices`` share: options that mean the same everywhere, lists of ids, and notes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from typing import Annotated
 
 import typer
 
-Config = Annotated[
+_CONFIG = typer.Option("--config", "-c", help="Slice table to begin with.", show_default=False, metavar="IN")
+Config = Annotated[Path | None, _CONFIG]
+RequiredConfig = Annotated[Path, _CONFIG]
+Decisions = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="Slice table to begin with.", show_default=False, metavar="IN"),
+    typer.Option(
+        "--config",
+        "-c",
+        help="Slice table that says which slices are used; all are if not given.",
+        show_default=False,
+        metavar="IN",
+    ),
 ]
 NewTable = Annotated[
     Path | None,
@@ -22,6 +31,15 @@ InPlace = Annotated[
         "--in-place",
         help="Change the table of --config itself; each change goes to its audit trail, <table>.audit.csv.",
     ),
+]
+Mosaics = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MOSAICS", help="Folder of mosaics, *z<NN>*.ome.zarr, or of section images.", show_default=False
+    ),
+]
+Resolution = Annotated[
+    float | None, typer.Option(help="Pixel size, µm, of images that do not state it.", show_default=False)
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace what is there already.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

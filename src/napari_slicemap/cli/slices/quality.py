@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import AsJson, Config, Force, InPlace, NewTable, note
+from .options import AsJson, Config, Force, InPlace, Mosaics, NewTable, note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ...slices.quality import SliceQuality
+    from ...slices.quality import SliceQualities, SliceQuality
+    from ...slices.quality.report import QualitySettings
+    from ...slices.volumes import SliceVolumes
 
 
 def quality(
-    mosaics: Annotated[
-        Path, typer.Argument(help="Folder of mosaics *z<NN>*.ome.zarr, or of section images.", show_default=False)
-    ],
+    mosaics: Mosaics,
     out: NewTable = None,
     config: Config = None,
     in_place: InPlace = False,
@@ -37,7 +37,12 @@ def quality(
     existing_config: Annotated[
         Path | None, typer.Option(help="The same as --config.", metavar="IN", show_default=False)
     ] = None,
-    report_only: Annotated[bool, typer.Option("--report-only", help="Write no table.")] = False,
+    report_only: Annotated[
+        bool,
+        typer.Option(
+            "--report-only", help="Print the scores, and write nothing but what --report and --diagnostics ask for."
+        ),
+    ] = False,
     use_gpu: Annotated[
         bool, typer.Option("--use-gpu/--no-use-gpu", help="Work on a graphics card if one is there.")
     ] = True,
@@ -72,48 +77,39 @@ def quality(
 
     Examples
     --------
-    [bold]slicemap slices quality run/mosaics slice_config.csv --report-only[/bold] (look at quality_report.html first)
+    [bold]slicemap slices quality run/mosaics --report-only --report look[/bold] (see look/quality_report.html first)
 
     [bold]slicemap slices quality run/mosaics t1.csv --config t0.csv --min-quality 0.75[/bold]
 
     [bold]slicemap slices quality run/mosaics slice_config.csv --update-existing --detect-calibration[/bold]
     """
+    from ...errors import PlanError
     from ...files import to_json
     from ...slices.generate import new_table
-    from ...slices.quality import choose_arrays, scan_quality
+    from ...slices.places import why_no_folder
     from ...slices.quality.report import QualitySettings, quality_data, write_quality_diagnostics, write_quality_report
     from ...slices.quality.table import stamp_quality
     from ...slices.table_file import open_table
     from ...slices.volumes import find_volumes
-    from .progress import progress
 
     named = out or (config or existing_config if in_place else None)
-    folder = None if named is None else named.parent
+    folder = None if named is None or report_only else named.parent
     begin, target, in_place = _tables(config, existing_config, out, in_place, update_existing, report_only)
+    diagnostics, report = diagnostics or (folder and folder / "diagnostics"), report or folder
+    if faults := [why for place in (diagnostics, report) if place and (why := why_no_folder(place))]:
+        raise PlanError(faults)
     volumes = find_volumes(mosaics)
-    arrays, why_not = choose_arrays(use_gpu)
-    note([f"no graphics card is used: {why_not}"] if why_not else [])
     settings = QualitySettings(sample_depth, min_quality, exclude_first, detect_calibration)
     with open_table(begin, target, in_place=in_place, force=force, by="slicemap slices quality") as job:
-        with progress("scoring slices") as tell:
-            found = scan_quality(
-                volumes,
-                sample_depth,
-                exclude_first=exclude_first,
-                detect_calibration=detect_calibration,
-                workers=workers or os.cpu_count() or 1,
-                arrays=arrays,
-                thumbnails=True,
-                on_progress=tell,
-            )
+        found = _scored(volumes, settings, use_gpu, workers or os.cpu_count() or 1)
         rows = stamp_quality(new_table(volumes, exclude_first=0) if begin is None else job.rows, found, min_quality)
         if job.target is not None:
             job.save(rows)
     written = [] if job.target is None else [job.target]
-    if diagnostics := diagnostics or (folder and folder / "diagnostics"):
+    if diagnostics:
         write_quality_diagnostics(diagnostics, found)
         written.append(diagnostics)
-    if report := report or folder:
+    if report:
         written += write_quality_report(report, found, rows, settings)
     typer.echo(to_json(quality_data(found, rows, settings)) if as_json else "\n".join(_lines(rows, found)))
     note([*_unmatched(rows, found), *(f"written: {path}" for path in written)])
@@ -138,6 +134,26 @@ def _tables(
     if out is None and not in_place:
         raise PlanError(["no table to write to: name OUT, give --config with --in-place, or --report-only"])
     return begin, out, in_place
+
+
+def _scored(volumes: SliceVolumes, settings: QualitySettings, use_gpu: bool, workers: int) -> SliceQualities:
+    """Score all slices, on a graphics card where one is wanted and there."""
+    from ...slices.quality import choose_arrays, scan_quality
+    from .progress import progress
+
+    arrays, why_not = choose_arrays(use_gpu)
+    note([f"no graphics card is used: {why_not}"] if why_not else [])
+    with progress("scoring slices") as tell:
+        return scan_quality(
+            volumes,
+            settings.sample_depth,
+            exclude_first=settings.exclude_first,
+            detect_calibration=settings.detect_calibration,
+            workers=workers,
+            arrays=arrays,
+            thumbnails=True,
+            on_progress=tell,
+        )
 
 
 def _lines(rows: Mapping[str, Mapping[str, Any]], found: Mapping[str, SliceQuality]) -> list[str]:

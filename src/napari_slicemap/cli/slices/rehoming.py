@@ -11,7 +11,9 @@ from .options import AsJson, Config, Force, InPlace, NewTable, note
 
 
 def rehoming(
-    shifts: Annotated[Path, typer.Argument(help="Pairwise shifts, such as shifts_xy.csv.", show_default=False)],
+    shifts: Annotated[
+        Path, typer.Argument(metavar="SHIFTS", help="Pairwise shifts, such as shifts_xy.csv.", show_default=False)
+    ],
     out: NewTable = None,
     config: Config = None,
     in_place: InPlace = False,
@@ -46,11 +48,13 @@ def rehoming(
     """
     from ...errors import PlanError
     from ...files import to_json
+    from ...slices.ids import id_ranges
     from ...slices.shifts.rehoming import detect_rehoming, stamp_rehoming, unlisted
     from ...slices.shifts.rehoming_files import describe_rehoming, output_paths, write_rehoming
     from ...slices.table_file import open_table
 
-    with open_table(config, out, in_place=in_place, force=force, by="slicemap slices rehoming") as job:
+    by = "slicemap slices rehoming"
+    with open_table(config, out, in_place=in_place, force=force, by=by, reads=[shifts]) as job:
         if job.target is None:
             raise PlanError(["no table to write to: name OUT, or give --config with --in-place"])
         paths = output_paths(shifts, job.target, shifts_out, report, config=config, force=force)
@@ -61,5 +65,5 @@ def rehoming(
         job.save(rows)
     typer.echo(to_json(made) if as_json else "\n".join(describe_rehoming(found)))
     if lacking:
-        note([f"not in the table, so not stamped: slice {', '.join(lacking)}"])
+        note([f"not in the table, so not stamped: slice {id_ranges(lacking)}"])
     note(f"written: {path}" for path in (job.target, *paths))

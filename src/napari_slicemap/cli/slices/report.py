@@ -11,7 +11,7 @@ from .options import Force, note
 
 
 def report(
-    table: Annotated[Path, typer.Argument(help="Slice table to report on.", show_default=False)],
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="Slice table to report on.", show_default=False)],
     out: Annotated[Path, typer.Argument(metavar="OUT.html", help="Page to write.", show_default=False)],
     diagnostics: Annotated[
         Path | None, typer.Option(help="Folder of slice_<id>.json: their numbers are plotted.", show_default=False)

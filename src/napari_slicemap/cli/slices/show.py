@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .options import AsJson, note
 
+if TYPE_CHECKING:
+    from ...slices.summary import TableSummary
+
 
 def show(
-    table: Annotated[Path, typer.Argument(help="Slice table to show.", show_default=False)],
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="Slice table to show.", show_default=False)],
     all_columns: Annotated[
         bool, typer.Option("--all-columns", "-a", help="Show every column as it is in the file.")
     ] = False,
@@ -52,8 +55,10 @@ def show(
 
 
 def diff(
-    first: Annotated[Path, typer.Argument(help="Slice table to begin with.", show_default=False)],
-    second: Annotated[Path, typer.Argument(help="Slice table to compare it with.", show_default=False)],
+    first: Annotated[Path, typer.Argument(metavar="FIRST", help="Slice table to begin with.", show_default=False)],
+    second: Annotated[
+        Path, typer.Argument(metavar="SECOND", help="Slice table to compare it with.", show_default=False)
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Say what differs between two slice tables, slice by slice and column by column.
@@ -79,7 +84,7 @@ def diff(
 
 
 # --- show --------------------------------------------------------------------------------------------------
-def _facts(rows: Mapping[str, Mapping[str, Any]], summary: Any) -> dict[str, Any]:
+def _facts(rows: Mapping[str, Mapping[str, Any]], summary: TableSummary) -> dict[str, Any]:
     from ...slices.slice_config import is_used, why_excluded
 
     return {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import AsJson, Config, Force
+from .options import AsJson, Decisions, Force, Resolution, note
 
 if TYPE_CHECKING:
     from ...slices.volumes import SliceVolumes
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 def stack(
     slices: Annotated[
-        Path, typer.Argument(help="Folder of slices of one size, such as align writes.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="SLICES", help="Folder of slices of one size, such as align writes.", show_default=False
+        ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT.ome.zarr", help="Image to write.", show_default=False)],
-    config: Config = None,
+    config: Decisions = None,
     interpolated: Annotated[
         Path | None,
         typer.Option(
@@ -37,13 +40,11 @@ def stack(
     z_step_um: Annotated[
         float | None, typer.Option(help="From plane to plane, µm, where images do not state it.", show_default=False)
     ] = None,
-    resolution: Annotated[
-        float | None, typer.Option(help="Pixel size, µm, of images that do not state it.", show_default=False)
-    ] = None,
+    resolution: Resolution = None,
     first: Annotated[str | None, typer.Option(help="Slice that the stack begins with.", show_default=False)] = None,
     last: Annotated[str | None, typer.Option(help="Slice that the stack ends with.", show_default=False)] = None,
     force: Force = False,
-    json: AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Stack the slices to use into one OME-Zarr image; where a slice is left out, a gap stays.
 
@@ -81,12 +82,9 @@ def stack(
             force=force,
             on_progress=tell,
         )
-    if json:
-        typer.echo(to_json(done.record()))
-        return
+    typer.echo(to_json(done.record()) if as_json else "\n".join(done.lines()))
     depth, height, width = done.shape
-    typer.echo("\n".join(done.lines()))
-    typer.echo(f"wrote {out}: {depth} planes of {width} × {height} px")
+    note([f"written: {out}, {depth} planes of {width} × {height} px"])
 
 
 def _interpolated(folder: Path) -> SliceVolumes:

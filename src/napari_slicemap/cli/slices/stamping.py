@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Config, Force, InPlace, NewTable, note, split_ids
+from .options import Force, InPlace, NewTable, RequiredConfig, note, split_ids
 
 if TYPE_CHECKING:
     from ...slices.slice_config import SliceRows
@@ -25,7 +25,7 @@ def stamp(
             "--slice", "-s", help="Which slices, separated by commas; or all.", metavar="IDS", show_default=False
         ),
     ],
-    config: Config,
+    config: RequiredConfig,
     out: NewTable = None,
     in_place: InPlace = False,
     values: Annotated[
@@ -68,7 +68,7 @@ def stamp(
 
 
 def exclude(
-    config: Config,
+    config: RequiredConfig,
     ids: Annotated[str, typer.Argument(metavar="IDS", help="Slices, separated by commas.", show_default=False)] = "",
     out: NewTable = None,
     in_place: InPlace = False,

@@ -7,7 +7,7 @@ import shutil
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +17,13 @@ from ...files import atomic_folder, read_json, write_json
 from ...images.ome_zarr_writer import write_ome_zarr
 from ...images.region import Window
 from ...images.source import ImageSource
+from ..choice import Choice, choose_slices
+from ..progress import OnProgress, Progress
 from ..shifts.cumulative import build_cumulative_shifts, why_unplaced
 from ..shifts.table import Shifts, shifts_of
 from ..slice_values import number_of
 from ..volumes import SliceVolume, slice_number
-from .choice import Choice, choose_slices
 from .planes import BUDGET, PlaneRows, runs
-from .progress import OnProgress, Progress
 from .shifting import Placed, place, shifted_rows, union
 from .sizes import common_pixel_size_um
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 RECORD = "alignment.json"
 """Beside the aligned slices: the canvas, and where each slice lies on it."""
+
+_BEGUN = ".alignment.json"
+"""The same while slices are being written, so that the next run knows what one that was killed has left."""
 
 _VERSION = 1
 _LARGEST_SIDE = 2**20
@@ -61,6 +64,8 @@ class Alignment:
         Slice id → image; empty until they are written.
     failed : mapping of str to str
         Slice id → why it was not written.
+    unplaced : tuple of str
+        Slices that would take part, but that the shifts give no place.
     """
 
     canvas: Window
@@ -70,12 +75,17 @@ class Alignment:
     placed: Mapping[str, Placed]
     written: Mapping[str, Path] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+    unplaced: tuple[str, ...] = ()
 
     @property
     def position_um(self) -> tuple[float, float] | None:
         """``(x, y)`` of the centre of the canvas's first px, µm from that of the slice that the shifts begin with."""
         size = self.pixel_size_um
         return None if size is None else (self.canvas.x0 * size, self.canvas.y0 * size)
+
+    def warnings(self) -> list[str]:
+        """Say in words which slices are left out for want of a place, one line each."""
+        return [f"slice {one} is left out: {self.choice.left_out[one]}" for one in self.unplaced]
 
     def record(self) -> dict[str, Any]:
         """Give what ``alignment.json`` holds; the same for the same slices, wherever they lie."""
@@ -141,11 +151,10 @@ def plan_alignment(
     """
     table = shifts_of(shifts)
     choice = choose_slices(volumes, rows)
-    if not strict:
-        choice = choice.without(why_unplaced(table, choice.used))
+    unplaced = {} if strict else why_unplaced(table, choice.used)
+    choice = choice.without(unplaced)
     if not choice.used:
-        why = "; ".join(f"{slice_id}: {why}" for slice_id, why in choice.left_out.items())
-        raise PlanError([f"no slice is left to align ({why or 'there are no mosaics'})"])
+        raise choice.none_left("align")
     size = common_pixel_size_um(choice.used, resolution_um)
     if size is None and table.has_mm:
         first = next(iter(choice.used.values()))
@@ -157,7 +166,7 @@ def plan_alignment(
     if max(canvas.shape) > _LARGEST_SIDE:
         height, width = canvas.shape
         raise PlanError([f"{table.where}: the slices would lie on a canvas of {width} × {height} px; check the shifts"])
-    return Alignment(canvas, size, choice, cumulative, placed)
+    return Alignment(canvas, size, choice, cumulative, placed, unplaced=tuple(unplaced))
 
 
 def align_mosaics(
@@ -222,8 +231,9 @@ def align_mosaics(
                     failed[slice_id] = str(error)
         finally:
             pool.shutdown(cancel_futures=True)
-    done = Alignment(plan.canvas, plan.pixel_size_um, plan.choice, plan.shifts, plan.placed, written, failed)
+    done = replace(plan, written=written, failed=failed)
     write_json(folder / RECORD, done.record())
+    (folder / _BEGUN).unlink()
     return done
 
 
@@ -245,18 +255,21 @@ def _prepare(folder: Path, plan: Alignment, force: bool) -> None:
     there = sorted(one.name for one in folder.iterdir())
     if there and not force:
         raise PlanError([f"{folder} holds something already ({listing(there, 3)}); --force replaces it"])
-    record = folder / RECORD
-    if record.exists():
-        _remove_images(folder, record)
+    for record in (folder / RECORD, folder / _BEGUN):
+        if record.exists():
+            _remove_images(folder, record)
+    write_json(folder / _BEGUN, plan.record())
 
 
 def _remove_images(folder: Path, record: Path) -> None:
-    """Remove what an earlier alignment wrote: it lies on another canvas."""
-    names = _files_of(record)
+    """Remove what an earlier alignment wrote: it lies on another canvas; the record last, should this be cut short."""
+    left = [folder / name for name in _files_of(record)]
+    if record.name == _BEGUN:
+        left += folder.glob(".slicemap-*.zarr")  # half-written
+    for path in left:
+        if path.is_dir():
+            shutil.rmtree(path)
     record.unlink()
-    for name in names:
-        if (folder / name).is_dir():
-            shutil.rmtree(folder / name)
 
 
 def _files_of(record: Path) -> list[str]:

@@ -12,7 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 from ...errors import PlanError
-from ..aligning.choice import Choice, choose_slices
+from ..choice import Choice, choose_slices
+from ..slice_config import id_key, is_used
 from ..slice_values import number_of
 from ..volumes import SliceVolume
 
@@ -38,25 +39,31 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class LongGap:
-    """Two or more missing slices in a row: they are left.
+class Hole:
+    """Missing slices in a row.
 
     Parameters
     ----------
-    slice_ids : tuple of str
-        The missing slices.
+    first, last : str
+        The first and the last of the missing slices.
     before, after : str
         The slices around them.
     """
 
-    slice_ids: tuple[str, ...]
+    first: str
+    last: str
     before: str
     after: str
 
+    @property
+    def count(self) -> int:
+        """How many slices are missing."""
+        return int(self.last) - int(self.first) + 1
+
     def line(self) -> str:
-        """Say it in words."""
-        first, last, count = self.slice_ids[0], self.slice_ids[-1], len(self.slice_ids)
-        return f"slices {first} to {last}: {count} in a row are missing between {self.before} and {self.after}; left"
+        """Say in words that it is left."""
+        around = f"between {self.before} and {self.after}"
+        return f"slices {self.first} to {self.last}: {self.count} in a row are missing {around}; left"
 
 
 @dataclass(frozen=True)
@@ -69,13 +76,13 @@ class Gaps:
         Which slices are there and used, which are not, and why.
     single : tuple of Gap
         Those that can be made of their neighbours.
-    longer : tuple of LongGap
-        Those that cannot.
+    longer : tuple of Hole
+        Those that cannot: two or more in a row.
     """
 
     choice: Choice
     single: tuple[Gap, ...]
-    longer: tuple[LongGap, ...]
+    longer: tuple[Hole, ...]
 
 
 def find_gaps(volumes: Mapping[str, SliceVolume], rows: Mapping[str, Mapping[str, Any]] | None = None) -> Gaps:
@@ -97,18 +104,28 @@ def find_gaps(volumes: Mapping[str, SliceVolume], rows: Mapping[str, Mapping[str
     choice = choose_slices(volumes, rows)
     known = {number_of(one): one for one in [*volumes, *(rows or {})]}
     single, longer = [], []
-    for before, after in pairwise(choice.used):
-        missing = [known.get(number_of(one), one) for one in _between(before, after)]
-        if len(missing) == 1:
-            why = choice.left_out.get(missing[0], "there is no image of it")
-            single.append(Gap(missing[0], choice.used[before], choice.used[after], why))
-        elif missing:
-            longer.append(LongGap(tuple(missing), before, after))
+    for hole in _holes(choice.used, known):
+        if hole.count > 1:
+            longer.append(hole)
+            continue
+        why = choice.left_out.get(hole.first, "there is no image of it")
+        single.append(Gap(hole.first, choice.used[hole.before], choice.used[hole.after], why))
     return Gaps(choice, tuple(single), tuple(longer))
 
 
-def _between(before: str, after: str) -> Iterator[str]:
-    return (str(n).zfill(len(before)) for n in range(int(before) + 1, int(after)))
+def single_missing(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """List the slices that a table excludes, or lacks, singly between two that it uses."""
+    used = sorted((slice_id for slice_id, row in rows.items() if is_used(row)), key=id_key)
+    return [hole.first for hole in _holes(used, {number_of(one): one for one in rows}) if hole.count == 1]
+
+
+def _holes(used: Iterable[str], known: Mapping[str, str]) -> Iterator[Hole]:
+    """Give what is missing between slices, in order of their numbers, be it one or many; numbers to ids as `known`."""
+    for before, after in pairwise(used):
+        ends = (str(number).zfill(len(before)) for number in (int(before) + 1, int(after) - 1))
+        first, last = (known.get(number_of(one), one) for one in ends)
+        if int(first) <= int(last):
+            yield Hole(first, last, before, after)
 
 
 def gaps_of(gaps: Gaps, slice_ids: Iterable[str]) -> tuple[Gap, ...]:
@@ -128,12 +145,9 @@ def gaps_of(gaps: Gaps, slice_ids: Iterable[str]) -> tuple[Gap, ...]:
 
 
 def _why_not(gaps: Gaps, slice_id: str) -> str:
-    number = number_of(slice_id)
     for longer in gaps.longer:
-        if number in map(number_of, longer.slice_ids):
-            return (
-                f"it is one of {len(longer.slice_ids)} in a row that are missing; only single slices are interpolated"
-            )
-    if number in map(number_of, gaps.choice.used):
+        if int(longer.first) <= int(slice_id) <= int(longer.last):
+            return f"it is one of {longer.count} in a row that are missing; only single slices are interpolated"
+    if number_of(slice_id) in map(number_of, gaps.choice.used):
         return "it is there and used; only missing slices are interpolated"
     return "there is no slice on both sides of it"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from ...images.ome_zarr_writer import write_ome_zarr
 from ...images.region import Window
 from ...images.source import ImageSource
 from ..fragments import Fragment, fragment_path, write_fragment
+from ..progress import OnProgress, Progress
 from ..slice_values import INTERPOLATION_METHODS
 from ..volumes import SliceVolume
 from .blend import Part, average_parts, blended_rows, depth, morphed_parts, weighted_parts
@@ -109,7 +110,7 @@ def interpolate_slices(
     *,
     force: bool = False,
     workers: int = 1,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> tuple[list[Interpolated], dict[str, str]]:
     """Interpolate missing slices, each on its own.
 
@@ -150,16 +151,16 @@ def interpolate_slices(
     folder.mkdir(parents=True, exist_ok=True)
     done: list[Interpolated] = []
     failed: dict[str, str] = {}
+    tell = Progress(on_progress, len(gaps))
     with ThreadPoolExecutor(workers, thread_name_prefix="slicemap-interpolate") as pool:
         jobs = [pool.submit(interpolate_slice, gap, folder, method) for gap in gaps]
         try:
-            for number, (gap, job) in enumerate(zip(gaps, jobs, strict=True), 1):
+            for gap, job in zip(gaps, jobs, strict=True):
                 try:
                     done.append(job.result())
                 except (SlicemapError, OSError) as error:
                     failed[gap.slice_id] = str(error)
-                if on_progress is not None:
-                    on_progress(number, len(gaps))
+                tell.add(1)
         finally:
             pool.shutdown(cancel_futures=True)
     return done, failed

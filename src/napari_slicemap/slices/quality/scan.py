@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ...errors import PlanError
+from ..progress import OnProgress, Progress
 from ..reports.thumbnails import volume_png
 from .arrays import CPU, Arrays
 from .calibration import calibration_slices
@@ -19,7 +20,6 @@ from .score import NONE, SAMPLE_DEPTH, check_overlap, sample_planes
 if TYPE_CHECKING:
     from ..volumes import SliceVolume
 
-Progress = Callable[[int, int], object]
 SliceQualities = OrderedDict[str, SliceQuality]
 
 
@@ -32,7 +32,7 @@ def scan_quality(
     workers: int = 1,
     arrays: Arrays = CPU,
     thumbnails: bool = False,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> SliceQualities:
     """Score every slice of a run against its neighbours.
 
@@ -92,16 +92,15 @@ def scan_quality(
         check_overlap(paths[0], shapes[first], paths[1], shapes[second])
     samples = {slice_id: sample_planes(depths[slice_id], sample_depth) for slice_id in run}
     found: dict[str, SliceQuality] = {}
+    tell = Progress(on_progress, len(volumes))
     with _pool(workers) as pool:
         pipeline = Pipeline(volumes, shapes, run, samples, arrays, pool, workers, thumbnails)
         for slice_id in left_out:
             found[slice_id] = _calibration(volumes[slice_id], thumbnails)
-            if on_progress is not None:
-                on_progress(len(found), len(volumes))
+            tell.add(1)
         for slice_id, quality in pipeline.run():
             found[slice_id] = quality
-            if on_progress is not None:
-                on_progress(len(found), len(volumes))
+            tell.add(1)
     return OrderedDict((slice_id, found[slice_id]) for slice_id in volumes)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from ...errors import DatasetNotFoundError, PlanError, TileReadError
 from ...files import sha256, to_json, write_text
 from ..diagnostics import read_diagnostics
 from ..ids import id_ranges, ranges_text
+from ..progress import OnProgress, Progress
 from ..slice_config import cell_text, is_used, read, why_excluded
 from ..slice_values import number_of
 from ..summary import TableSummary, flags, summarise
@@ -55,7 +56,7 @@ def write_slice_report(
     mosaics: str | os.PathLike[str] | None = None,
     json_file: str | os.PathLike[str] | None = None,
     force: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> SliceReport:
     """Write the report of a slice table as one HTML file, and the same as JSON beside it.
 
@@ -119,7 +120,7 @@ def build_slice_report(
     *,
     diagnostics: str | os.PathLike[str] | None = None,
     mosaics: str | os.PathLike[str] | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> SliceReport:
     """Gather the report of a slice table; parameters and errors as for :func:`write_slice_report`."""
     rows = read(table)
@@ -210,14 +211,15 @@ def _diagnostics(folder: Path, rows: SliceRows) -> dict[str, dict[str, Any]]:
 
 
 def _pictures(
-    mosaics: str | os.PathLike[str], rows: SliceRows, on_progress: Callable[[int, int], None] | None
+    mosaics: str | os.PathLike[str], rows: SliceRows, on_progress: OnProgress | None
 ) -> tuple[tuple[Thumbnail, ...], list[str]]:
     """Make a picture of each slice that has an image, and say which have none."""
     from ..volumes import find_volumes
 
     volumes = {number_of(one): volume for one, volume in find_volumes(mosaics).items()}
     pictures, without, notes = [], [], []
-    for done, (slice_id, row) in enumerate(rows.items(), 1):
+    tell = Progress(on_progress, len(rows))
+    for slice_id, row in rows.items():
         volume = volumes.get(number_of(slice_id))
         if volume is None:
             without.append(slice_id)
@@ -226,8 +228,7 @@ def _pictures(
                 pictures.append(_thumbnail(slice_id, row, volume))
             except TileReadError as error:  # the rest of the report is the more needed
                 notes.append(f"slice {slice_id}: {error}")
-        if on_progress:
-            on_progress(done, len(rows))
+        tell.add(1)
     if without:
         notes.insert(0, f"no image: {id_ranges(without)}")
     return tuple(pictures), notes

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...errors import PlanError
 from ...files import write_json
+from ..places import why_no_file
 from .rehoming import Correction, Rehoming
 from .table import write_shifts
 
@@ -51,7 +52,7 @@ def output_paths(
     ------
     PlanError
         If one would take the place of a file that is read, of another that is written, or, without `force`, of any
-        file; each is named.
+        file, or is no place for a file; each is named.
     """
     made = (shifts_out or table.parent / f"{shifts.stem}_rehomed.csv", report or table.parent / "rehoming_report.json")
     others = {path.resolve() for path in (shifts, table, config) if path is not None}
@@ -59,6 +60,8 @@ def output_paths(
     for path in made:
         if path.resolve() in others:
             faults.append(f"{path} is read, or written, by this command already; name another file")
+        elif why := why_no_file(path):
+            faults.append(why)
         elif path.exists() and not force:
             faults.append(f"{path} is there already; --force replaces it")
         others.add(path.resolve())

@@ -24,7 +24,7 @@ import numpy as np
 
 from ...errors import FileFormatError, listing
 from ...files import Row, read_table, table_text, write_text
-from ..slice_values import id_key, read_flag
+from ..slice_values import id_key, read_flag, validate_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,7 +183,21 @@ def shift_id(value: object) -> str:
     found = _ID.fullmatch(str(value).strip()) if not isinstance(value, bool | np.bool) else None
     if found is None:
         raise FileFormatError(f"slice id is {str(value)!r}, expected a whole number, such as 3, 03 or 3.0")
-    return found[1].lstrip("0").zfill(2)
+    return str(validate_value("slice_id", found[1].lstrip("0").zfill(2)))
+
+
+def id_of(row: Row, column: str) -> str:
+    """Read the slice that a cell names.
+
+    Raises
+    ------
+    FileFormatError
+        Naming file, line and column, if it is no whole number.
+    """
+    try:
+        return shift_id(row[column])
+    except FileFormatError as error:
+        raise FileFormatError(f"{row.where}: {column}: {error}") from None
 
 
 def exact(value: float) -> Fraction:
@@ -206,7 +220,7 @@ def _shifts(rows: Sequence[Row], where: str) -> Shifts:
         wanted = f"{listing(PX)} or {listing(MM)}"
         raise FileFormatError(f"{where}: no shifts, expected numbers in {wanted} (there is {listing(rows[0].cells)})")
     steps = tuple(
-        Step(_id(row, IDS[0]), _id(row, IDS[1]), of_px, of_mm, _reliable(row), row.cells, row.where)
+        Step(id_of(row, IDS[0]), id_of(row, IDS[1]), of_px, of_mm, _reliable(row), row.cells, row.where)
         for row, of_px, of_mm in zip(rows, px or repeat(None), mm or repeat(None), strict=False)
     )
     _check_pairs(steps)
@@ -226,13 +240,6 @@ def _length(row: Row, column: str) -> float:
         what = "empty" if column in row.cells else "not there"
         raise FileFormatError(f"{row.where}: {column} is {what}, expected a number")
     return value
-
-
-def _id(row: Row, column: str) -> str:
-    try:
-        return shift_id(row[column])
-    except FileFormatError as error:
-        raise FileFormatError(f"{row.where}: {column}: {error}") from None
 
 
 def _reliable(row: Row) -> bool | None:

@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import PlanError, listing
-from ..aligning.choice import Choice, choose_slices
 from ..aligning.sizes import common_pixel_size_um, common_z_step_um
+from ..choice import Choice, choose_slices
 from ..ids import id_ranges
 from ..slice_values import number_of, read_flag, validate_value
 from ..volumes import SliceVolume
+
+_DEEPEST = 2**31 - 1
+"""Planes of a stack: more come of a wrong thickness or id, and no viewer could show them."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +142,7 @@ def plan_stack(
     choice, replaced = _chosen(volumes, rows, interpolated)
     choice = _within(choice, first, last)
     if not choice.used:
-        why = "; ".join(f"{slice_id}: {why}" for slice_id, why in choice.left_out.items())
-        raise PlanError([f"no slice is left to stack ({why or 'there are no images'})"])
+        raise choice.none_left("stack")
     _check_alike(choice.used)
     step = common_z_step_um(choice.used, z_step_um)
     depths = {slice_id: volume.shape[0] for slice_id, volume in choice.used.items()}
@@ -148,13 +150,16 @@ def plan_stack(
     numbers = {slice_id: int(slice_id) for slice_id in choice.used}
     begin = min(numbers.values()) if first is None else int(first)
     end = max(numbers.values()) if last is None else int(last)
+    if (depth := (end - begin + 1) * planes) > _DEEPEST:
+        why = f"slice {begin:02d} to {end:02d} at {planes} planes each"
+        raise PlanError([f"the stack would have {depth} planes ({why}); check the slice thickness and the ids"])
     return Stack(
         choice=choice,
         interpolated=tuple(slice_id for slice_id in choice.used if slice_id in replaced),
         first=begin,
         starts={slice_id: (number - begin) * planes for slice_id, number in numbers.items()},
         planes_per_slice=planes,
-        shape=((end - begin + 1) * planes, *next(iter(choice.used.values())).shape[1:]),
+        shape=(depth, *next(iter(choice.used.values())).shape[1:]),
         pixel_size_um=common_pixel_size_um(choice.used, resolution_um),
         z_step_um=step,
     )
@@ -227,7 +232,7 @@ def _planes_per_slice(
         (first, model), *_ = depths.items()
         if unlike := [f"slice {one} has {depth} planes" for one, depth in depths.items() if depth != model]:
             hint = f"and slice {first} {model}; state the slice thickness, so that each has the same room"
-            raise PlanError([f"{listing(unlike)}, {hint}"])
+            raise PlanError([f"{listing(unlike, 3)}, {hint}"])
         return model, step_um
     if not (math.isfinite(thickness_um) and thickness_um > 0):
         raise PlanError([f"the slice thickness is {thickness_um:g} µm, expected a number above 0"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from ...files import atomic_folder
 from ...images.ome_zarr_writer import write_ome_zarr
 from ...images.source import ImageSource
 from ..aligning.planes import PlaneRows, runs
-from ..aligning.progress import OnProgress, Progress
+from ..progress import OnProgress, Progress
 from ..volumes import SliceVolume
 from .plan import Stack, plan_stack
 
@@ -72,7 +72,8 @@ def stack_slices(
         first=first,
         last=last,
     )
-    target = _target(Path(out), plan, force)
+    sources = [*volumes.values(), *(interpolated or {}).values()]  # those that are left out, too
+    target = _target(Path(out), [one.path for one in sources], force)
     source = _Stacked(plan, on_progress)
     image = ImageSource(
         name=target.name.removesuffix(".zarr").removesuffix(".ome"),
@@ -89,13 +90,13 @@ def stack_slices(
     return plan
 
 
-def _target(out: Path, plan: Stack, force: bool) -> Path:
+def _target(out: Path, sources: Iterable[Path], force: bool) -> Path:
     if out.suffix != ".zarr":
         raise PlanError([f"{out}: a stack is an OME-Zarr image; name it {out.name}.ome.zarr"])
     place = out.resolve()
-    for volume in plan.choice.used.values():
-        if place == volume.path.resolve() or place in volume.path.resolve().parents:
-            raise PlanError([f"{out} is, or holds, {volume.path.name}, which is to be stacked; name another"])
+    for path in sources:
+        if place == path.resolve() or place in path.resolve().parents:
+            raise PlanError([f"{out} is, or holds, {path.name}, an image of a slice; name another"])
     if out.exists() and not force:
         raise PlanError([f"{out} is there already; --force replaces it"])
     out.parent.mkdir(parents=True, exist_ok=True)

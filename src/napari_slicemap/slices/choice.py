@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..ids import id_ranges
-from ..slice_config import id_key, is_used, why_excluded
-from ..slice_values import number_of
-from ..volumes import SliceVolume, SliceVolumes
+from ..errors import PlanError
+from .ids import in_and_out
+from .slice_config import id_key, is_used, why_excluded
+from .slice_values import number_of
+from .volumes import SliceVolume, SliceVolumes
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,16 @@ class Choice:
         return Choice(used, _in_order({**self.left_out, **left_out}))
 
     def lines(self) -> list[str]:
-        """Say in words which slices are in, and which are out and why, one line each."""
-        said = (
-            f"in: {id_ranges(self.used) or 'none'} ({len(self.used)} of {len(self.used) + len(self.left_out)} slices)"
-        )
-        return [said, *(f"out: {slice_id}: {why}" for slice_id, why in self.left_out.items())]
+        """Say in words which slices are in, and which are out and why."""
+        reasons: dict[str, list[str]] = {}
+        for slice_id, why in self.left_out.items():
+            reasons.setdefault(why, []).append(slice_id)
+        return in_and_out(self.used, reasons)
+
+    def none_left(self, work: str) -> PlanError:
+        """Give the error that no slice takes part; `work` is what there is none for, such as ``"align"``."""
+        _, *why = self.lines()
+        return PlanError([f"no slice is left to {work} ({'; '.join(why) or 'there are no images'})"])
 
 
 def choose_slices(volumes: Mapping[str, SliceVolume], rows: Mapping[str, Mapping[str, Any]] | None = None) -> Choice:

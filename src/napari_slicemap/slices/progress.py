@@ -1,11 +1,11 @@
-"""How far a command is."""
+"""How far work has come."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Lock
 
-OnProgress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], object]
 """``on_progress(done, total)``; only the share says something."""
 
 
