@@ -64,6 +64,7 @@ def test_the_folder_is_small_and_says_what_is_in_it(run):
         "README.txt",
         "mosaics",
         "pairs",
+        "profiles.json",
         "shifts_xy.csv",
         "slicemap.toml",
         "tiles.csv",

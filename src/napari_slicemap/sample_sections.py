@@ -42,6 +42,7 @@ _GLITCH_PX = 40
 _OFFSET, _READ_NOISE, _GAIN = 100.0, 3.0, 0.3
 _STEP = 8  # noise in every bit would not fit the size of a sample
 _BLUR_PX = 4.0
+_LIMITS = (100, 2300)  # black and white of the profile
 _DRIFT = (0.06, 0.18)  # y, x: the tissue is cut at a slant, px from plane to plane
 _TURN = 36  # planes, until the grain of the tissue is another one
 
@@ -50,7 +51,8 @@ A run of serial sections of one block, drawn by a program.
 
 mosaics/        one OME-Zarr volume (Z, Y, X) per section, ids 00 to 15, without 08; uint16, {pixel:g} um in y and x,
                 {z:g} um from plane to plane
-tiles.csv       where each mosaic lay on the stage; slicemap.toml names the rest, so that the folder opens as a dataset
+tiles.csv       where each mosaic lay on the stage; slicemap.toml names the rest, so that the folder opens as a dataset,
+                seen by profiles.json
 shifts_xy.csv   what the stage's log says of each step, from one section to the next, px and mm; a tile is {fov:g} mm
 pairs/          how well the first plane of each section fits the last plane of the section before it
 
@@ -80,8 +82,9 @@ def make_sections_sample(folder: str | os.PathLike[str], *, seed: int = 7) -> Pa
     -------
     Path
         `folder`, about 2 MB: ``mosaics/mosaic_z<NN>.ome.zarr`` (uint16, Z, Y, X, sizes in µm stated),
-        ``shifts_xy.csv``, ``pairs/slice_z<NN>/pairwise_registration_metrics.json``, ``slicemap.toml`` and
-        ``tiles.csv``, by which it opens as a dataset, and ``README.txt``, which says what was planted.
+        ``shifts_xy.csv``, ``pairs/slice_z<NN>/pairwise_registration_metrics.json``, ``slicemap.toml``,
+        ``tiles.csv`` and ``profiles.json``, by which it opens as a dataset, and ``README.txt``, which says what was
+        planted.
 
     Raises
     ------
@@ -107,6 +110,7 @@ def make_sections_sample(folder: str | os.PathLike[str], *, seed: int = 7) -> Pa
 
 def _write_texts(target: Path) -> None:
     from .project import PROJECT_FILE, Project, write_project
+    from .render.profile import ProfileBook
 
     readme = _README.format(
         pixel=_PIXEL_UM,
@@ -121,6 +125,9 @@ def _write_texts(target: Path) -> None:
     write_text(target / "tiles.csv", _tiles_text())
     project = Project(name="Sample sections", layout="tiles-csv", mosaics="mosaics", slice_thickness_um=_PLANES * _Z_UM)
     write_project(project, target / PROJECT_FILE)
+    look = {"color": "#ffffff", "contrast_limits": _LIMITS}
+    book = {"default": "tissue", "profiles": {"tissue": {"channels": {"C0": look}}}}
+    ProfileBook.model_validate(book).write(target / "profiles.json")
 
 
 # --- the stage -------------------------------------------------------------------------------------------------

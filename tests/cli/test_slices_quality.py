@@ -154,7 +154,7 @@ def test_nothing_is_put_back_in(slicemap: Shell, folder: Path) -> None:
 
 
 def test_a_report_alone(slicemap: Shell, folder: Path) -> None:
-    out, err = run(slicemap, "mosaics", "--report-only", "--report", "r", "--min-quality", "0.6")
+    out, _ = run(slicemap, "mosaics", "--report-only", "--report", "r", "--min-quality", "0.6")
     assert sorted(path.name for path in folder.iterdir()) == ["mosaics", "r"]
     assert sorted(path.name for path in (folder / "r").iterdir()) == ["quality_report.html", "quality_report.json"]
     assert "low_quality" in out
