@@ -167,7 +167,7 @@ REFUSED = [
     pytest.param(
         plan_file(f'output_folder = "{"a" * 300}"\n[[select]]\nkind = "fov"\nall = true'),
         PLAN,
-        "File name too long",
+        "file name too long",
         id="folder of 300 characters",
     ),
     pytest.param(None, (*AB[:-1], "data/cells.csv"), "cells.csv is a file", id="folder is a file"),
