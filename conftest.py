@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,14 +17,24 @@ ROOT = Path(__file__).parent
 
 
 def run_shell(example: Example) -> None:
-    """Run each line that begins with ``slicemap`` as the command would."""
+    """Run each line that begins with ``slicemap`` as the command would, without starting Python anew for each."""
+    from napari_slicemap.cli import main
+
     for line in str(example.parsed).strip().splitlines():
         words = shlex.split(line)
         assert words[0] == "slicemap", f"only slicemap commands can be shown: {line}"
         if words[1] == "sample":
             shutil.rmtree(words[-1], ignore_errors=True)
-        done = subprocess.run([sys.executable, "-m", "napari_slicemap", *words[1:]], capture_output=True, text=True)
-        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        said, code, before = io.StringIO(), 0, sys.argv
+        sys.argv = words
+        try:
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                main()
+        except SystemExit as end:
+            code = end.code
+        finally:
+            sys.argv = before
+        assert not code, f"{line}\n{said.getvalue()}"
 
 
 def enter(namespace: dict[str, object]) -> None:
