@@ -44,6 +44,11 @@ if TYPE_CHECKING:
     from .render.virtual_map import VirtualMap as VirtualMap
     from .rois.roi import Roi as Roi
     from .rois.table import RoiTable as RoiTable
+    from .slices.galvo import GalvoScore as GalvoScore
+    from .slices.galvo import detect_galvo_for_slice as detect_galvo_for_slice
+    from .slices.galvo import detect_galvo_shift as detect_galvo_shift
+    from .slices.galvo import fix_galvo_shift as fix_galvo_shift
+    from .slices.galvo import galvo_artifact_score as galvo_artifact_score
     from .slices.quality import QualityResult as QualityResult
     from .slices.quality import assess_slice_quality as assess_slice_quality
     from .slices.shifts import build_cumulative_shifts as build_cumulative_shifts
@@ -56,6 +61,7 @@ _HOME = {
     "ExportReport": "export.run",
     "ExportResult": "export.running.runner",
     "Fov": "images.fov",
+    "GalvoScore": "slices.galvo",
     "ImageStack": "images.stack.image_stack",
     "JobItem": "export.running.runner",
     "JobRunner": "export.running.runner",
@@ -74,8 +80,12 @@ _HOME = {
     "assess_slice_quality": "slices.quality",
     "build_cumulative_shifts": "slices.shifts",
     "compute_scale_bar": "render.scale_bar",
+    "detect_galvo_for_slice": "slices.galvo",
+    "detect_galvo_shift": "slices.galvo",
     "export_bundles": "export.stacks.bundles",
     "export_gif": "export.stacks.gif",
+    "fix_galvo_shift": "slices.galvo",
+    "galvo_artifact_score": "slices.galvo",
     "load_h5_bundle": "images.stack.hdf5_bundle",
     "load_npz_bundle": "images.stack.npz_bundle",
     "load_ome_tiff_stack": "images.stack.ome_tiff_bundle",

@@ -11,6 +11,7 @@ Slices are handed to all of this as images in folders, ``find_volumes``, and dec
 :mod:`.volumes`                 the image of each slice in a folder
 :mod:`.choice`                  the slices that a table uses, of those that have an image
 :mod:`.quality`                 scores from agreement with the neighbours
+:mod:`.galvo`                   the mirror's return in raw tiles: found, scored, rolled to the end
 :mod:`.shifts`                  the shifts file, places by summing it, stage artefacts undone
 :mod:`.aligning`                mosaics in one common space
 :mod:`.exclusion`               stretches of slices that fit their neighbours badly
