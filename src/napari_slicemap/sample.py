@@ -58,6 +58,20 @@ class FolderNotEmptyError(SlicemapError, FileExistsError):
     """The folder to write into already holds something."""
 
 
+def new_folder(folder: str | os.PathLike[str]) -> Path:
+    """Give the folder that a sample is to be written to.
+
+    Raises
+    ------
+    FolderNotEmptyError
+        If it holds something, or is a file.
+    """
+    target = Path(folder)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise FolderNotEmptyError(f"{target}: expected an absent or empty folder for the sample")
+    return target
+
+
 def make_sample(folder: str | os.PathLike[str], *, seed: int = 7) -> Path:
     """Write the sample acquisition; a seed gives the same pixels and texts each time.
 
@@ -78,9 +92,7 @@ def make_sample(folder: str | os.PathLike[str], *, seed: int = 7) -> Path:
     FolderNotEmptyError
         If `folder` holds something, or is a file.
     """
-    target = Path(folder)
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise FolderNotEmptyError(f"{target}: expected an absent or empty folder for the sample")
+    target = new_folder(folder)
     _write_tables(target, seed)
     cells: list[dict[str, object]] = []
     for scene in _scenes(seed):

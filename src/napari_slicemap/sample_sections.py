@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .files import table_text, write_json, write_text
-from .sample import FolderNotEmptyError
+from .sample import new_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,9 +91,7 @@ def make_sections_sample(folder: str | os.PathLike[str], *, seed: int = 7) -> Pa
     FolderNotEmptyError
         If `folder` holds something, or is a file.
     """
-    target = Path(folder)
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise FolderNotEmptyError(f"{target}: expected an absent or empty folder for the sample")
+    target = new_folder(folder)
     _write_texts(target)
     block = _block(seed)
     before: tuple[int, Pixels] | None = None

@@ -196,12 +196,16 @@ class _Opened:
             tiling.chunk(row, column, out, partial(self._segment, at))
         return made
 
+    @cached_property
+    def depth(self) -> int:
+        """Planes in a stored chunk."""
+        return self.shape[self.info.axes.index("Z")] if "Z" in self.info.axes else 1
+
     def layers(self, z: Sequence[int]) -> dict[int, list[int]]:
         """Sort places in `z` by the layer of stored chunks that each plane lies in."""
-        depth = self.shape[self.info.axes.index("Z")] if "Z" in self.info.axes else 1
         found: dict[int, list[int]] = defaultdict(list)
         for n, plane in enumerate(z):
-            found[plane // depth].append(n)
+            found[plane // self.depth].append(n)
         return found
 
     def read_layer(
@@ -210,11 +214,10 @@ class _Opened:
         """Read planes that share their stored chunks; ``at`` is the index of one of them."""
         axes, shape = self.info.axes, self.shape
         y, x = axes.index("Y"), axes.index("X")
-        depth = shape[axes.index("Z")] if "Z" in axes else 1
         for (row, column), (top, left, part) in zip(*under(window, (shape[y], shape[x])), strict=True):
             chunk = self._whole(at, row, column, layer)
             for n, plane in zip(z, out, strict=True):
-                cut = chunk[n % depth][part]
+                cut = chunk[n % self.depth][part]
                 plane[top : top + cut.shape[0], left : left + cut.shape[1]] = cut
 
     def _whole(self, at: tuple[Any, ...], row: int, column: int, layer: int) -> NDArray[Any]:
@@ -230,9 +233,8 @@ class _Opened:
                     taken[axes.index(axis)] = slice(n * size, (n + 1) * size)
             found = np.asarray(self.array[tuple(taken)])
         else:
-            place = list(self._stored_at(at, row, column))
             inner = tuple(n if isinstance(n, slice) else n % size for n, size in zip(taken, shape, strict=True))
-            found = self.chunks.read(tuple(place), keep=False)[inner]
+            found = self.chunks.read(self._stored_at(at, row, column), keep=False)[inner]
         kept = [axis for axis in axes if axis in "ZYX"]
         found = found.transpose([kept.index(axis) for axis in "ZYX" if axis in kept])
         return found if "Z" in axes else found[None]
