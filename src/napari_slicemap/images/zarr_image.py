@@ -122,6 +122,35 @@ class ZarrImage:
                 at = plane_index(info.axes, opened.array.shape, channel, t, z[planes[0]])
                 opened.read_layer(at, [z[n] for n in planes], window, [out[n] for n in planes], layer)
 
+    @property
+    def stored_chunk(self) -> tuple[int, int, int]:
+        """Planes, rows and columns of a stored chunk; those at the ends of the image may hold less of it.
+
+        Raises
+        ------
+        TileReadError
+            Naming the folder, if it is no Zarr image.
+        """
+        with named(self.path, _KIND):
+            opened = self._opened()
+        rows, columns = (opened.shape[opened.info.axes.index(axis)] for axis in "YX")
+        return opened.depth, rows, columns
+
+    def attributes(self) -> dict[str, Any]:
+        """Read what the image says of itself beside its pixels, as stored.
+
+        Raises
+        ------
+        TileReadError
+            Naming the folder, if it is no Zarr image.
+        """
+        import zarr
+
+        with named(self.path, _KIND):
+            self._opened()
+            found: dict[str, Any] = zarr.open(self.path, mode="r").attrs.asdict()
+            return found
+
     def _opened(self) -> _Opened:
         return _OPENED.get(self.key, self._open)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
 from ..errors import DatasetNotFoundError, FileFormatError, PlanError, listing
 from ..files import read_table
+from ..images.oct_tile import find_raw_tiles, tile_folders
 from .review import exclude_first as leave_out_first
 from .review import exclude_slices
 from .shifts.table import IDS, id_of
@@ -27,9 +27,6 @@ LOOKED_FOR = {
     "shifts": "a shifts file (.csv with fixed_id, moving_id)",
 }
 """What each kind of source is, in words."""
-
-_TILE = re.compile(r"tile_x\d+_y\d+_z(\d+)", re.IGNORECASE)
-_GROUP = re.compile(r"z(\d+)", re.IGNORECASE)
 
 
 def generate(
@@ -129,7 +126,7 @@ def recognise(source: str | os.PathLike[str]) -> SourceKind | None:
         return "shifts" if path.suffix.lower() == ".csv" and "moving_id" in _header(path) else None
     if any(_is_mosaic(one) for one in path.iterdir()):
         return "mosaics"
-    return "tiles" if next(_tile_folders(path), None) else None
+    return "tiles" if next(tile_folders(path), None) else None
 
 
 def find_slice_ids(source: str | os.PathLike[str], kind: SourceKind | None = None) -> list[str]:
@@ -174,31 +171,12 @@ def _is_mosaic(path: Path) -> bool:
     return bool(named) and path.is_dir()
 
 
-def _tile_folders(folder: Path) -> Iterator[Path]:
-    """Give the raw tiles of a folder, one after the other: there may be very many."""
-    for one in folder.iterdir():
-        if _TILE.fullmatch(one.name) and one.is_dir():
-            yield one
-        elif _GROUP.fullmatch(one.name) and one.is_dir():
-            yield from (tile for tile in one.iterdir() if _TILE.fullmatch(tile.name) and tile.is_dir())
-
-
 def _tile_ids(folder: Path) -> Iterable[str]:
-    if not folder.is_dir():
-        raise DatasetNotFoundError(f"{folder}: there is no such folder")
-    found: dict[str, tuple[str, Path]] = {}
-    for tile in sorted(_tile_folders(folder)):
-        slice_id = slice_number(tile.name) or ""
-        group = _GROUP.fullmatch(tile.parent.name) if tile.parent != folder else None
-        if group and number_of(group[1]) != number_of(slice_id):
-            raise FileFormatError(f"{tile}: a tile of slice {slice_id}, expected those of {tile.parent.name} there")
-        before, where = found.setdefault(number_of(slice_id), (slice_id, tile))
-        if before != slice_id:
-            raise FileFormatError(f"{tile}: slice {slice_id} is {before} in {where.name}; name it in one way")
+    found = find_raw_tiles(folder)
     if not found:
         there = sorted(one.name for one in folder.iterdir())
         raise DatasetNotFoundError(f"{folder}: it holds no {LOOKED_FOR['tiles']}; there is {listing(there)}")
-    return [slice_id for slice_id, _ in found.values()]
+    return dict.fromkeys(tile.place.z for tile in found)
 
 
 def _shift_ids(path: Path) -> Iterable[str]:
