@@ -264,7 +264,8 @@ def open_dataset(path: str | os.PathLike[str], *, project: Project | None = None
     Parameters
     ----------
     path : path-like
-        A folder of FOV folders, a steinbock folder, ``tiles.csv``, or a ``slicemap.toml`` that points to one.
+        A folder of FOV folders, a steinbock folder, a folder of raw OCT tiles, ``tiles.csv``, or a ``slicemap.toml``
+        that points to one.
     project : Project, optional
         To take instead of the project file.
 

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_slicemap.errors import DatasetNotFoundError, FileFormatError, TileReadError
+from napari_slicemap.images.oct_info import TileInfo
 from napari_slicemap.images.oct_tile import (
     RawTile,
     TileFrames,
-    TileInfo,
     TilePlace,
     find_raw_tiles,
     tile_folders,
@@ -154,9 +154,10 @@ def test_a_whole_tile_without_a_return(tmp_path: Path) -> None:
         pytest.param({"nx": "1e999"}, "nx is '1e999', expected a whole number from 1 to", id="without end"),
         pytest.param({"bottom_z": 9}, "bottom_z is 9, expected at least top_z, which is 10", id="no depth"),
         pytest.param({"nx": 2**19, "ny": 2**19, "n_repeat": 2**19}, "px, more than any tile has", id="too large"),
-        pytest.param({"width": 0}, "width is '0', expected µm above 0", id="no width"),
-        pytest.param({"height": "-3"}, "height is '-3', expected µm above 0", id="no height"),
-        pytest.param({"height": "1e12"}, "height is '1e12', expected µm above 0, and up to", id="a thousand km"),
+        pytest.param({"width": 0}, "width is '0', expected µm from 0.001 to", id="no width"),
+        pytest.param({"height": "-3"}, "height is '-3', expected µm from 0.001 to", id="no height"),
+        pytest.param({"height": "1e12"}, "height is '1e12', expected µm from 0.001 to", id="a thousand km"),
+        pytest.param({"width": "1e-320"}, "width is '1e-320', expected µm from 0.001 to", id="next to no width"),
         pytest.param({"stage_x_pos_mm": 3}, "it states stage_x_pos_mm alone, expected both", id="x without y"),
         pytest.param({"stage_x_pos_mm": 3, "stage_y_pos_mm": "a"}, "stage_y_pos_mm is 'a', expected a number", id="y"),
         pytest.param({"stage_x_pos_mm": 3, "stage_y_pos_mm": 1e9}, "which is no place on a stage", id="far away"),

@@ -40,10 +40,11 @@ class Reader(Protocol):
 def readers() -> dict[str, Reader]:
     """Give the readers by name; the first that recognises a path opens it."""
     from .fov_folders import FovFolders
+    from .raw_tiles import RawTiles
     from .steinbock import Steinbock
     from .tile_table import TileTable
 
-    made: list[Reader] = [TileTable(), Steinbock(), FovFolders()]
+    made: list[Reader] = [TileTable(), Steinbock(), FovFolders(), RawTiles()]
     made += [point.load()() for point in entry_points(group="napari_slicemap.readers")]
     return {reader.name: reader for reader in made}
 

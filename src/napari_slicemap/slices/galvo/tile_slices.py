@@ -164,10 +164,6 @@ def _raw_slices(folder: Path, tiles: Iterable[RawTile], n_extra: int | None) -> 
 def _raw_slice(folder: Path, tiles: list[RawTile], n_extra: int | None) -> TileSlice:
     first, info = tiles[0], tiles[0].info
     for tile in tiles[1:]:
-        if tile.place.z != first.place.z:
-            raise FileFormatError(
-                f"{tile.path}: slice {tile.place.z} is {first.place.z} in {first.path.name}; name it in one way"
-            )
         own = tile.info
         if (own.nx, own.n_extra) != (info.nx, info.n_extra):
             raise FileFormatError(
