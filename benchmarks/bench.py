@@ -12,19 +12,22 @@ sys.path.insert(0, str(Path(__file__).parent))
 import deciding
 import export_runs
 import exporting
+import galvo
 import processes
 import rendering
 from harness import THREADS, Row, write
 from rich.console import Console
 from rich.table import Table
 
-ROWS = rendering.ROWS | exporting.ROWS | export_runs.ROWS | processes.ROWS | deciding.ROWS
+ROWS = rendering.ROWS | exporting.ROWS | export_runs.ROWS | processes.ROWS | deciding.ROWS | galvo.ROWS
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", help=f"which rows: {', '.join(ROWS)}; all if none is named")
-    parser.add_argument("--work", type=Path, default=Path("build/bench"), help="folder for the data measured (3 GB)")
+    parser.add_argument(
+        "--work", type=Path, default=Path("build/bench"), help="folder for the data measured (3 GB; 10 GB for galvo)"
+    )
     parser.add_argument("--json", type=Path, default=Path("build/bench/results.json"), help="where the figures go")
     given = parser.parse_args()
     if unknown := set(given.rows) - set(ROWS):

@@ -78,6 +78,23 @@ def medians(candidates: Mapping[str, Callable[[], object]], rounds: int = 9, war
     return {name: 1000 * statistics.median(found) for name, found in times.items()}
 
 
+def medians_after(
+    prepare: Callable[[], object], candidates: Mapping[str, Callable[[], object]], rounds: int = 9
+) -> dict[str, float]:
+    """Give the median time of each candidate in ms, each time after something that is not counted.
+
+    Each round begins with the next of them.
+    """
+    times: dict[str, list[float]] = {name: [] for name in candidates}
+    names = list(candidates)
+    for number in range(rounds):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            prepare()
+            times[name].append(_seconds(candidates[name]))
+    return {name: 1000 * statistics.median(found) for name, found in times.items()}
+
+
 def _seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()

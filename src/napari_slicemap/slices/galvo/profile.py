@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 BLOCK_BYTES = 32 * 2**20
-"""About as much of a tile is read at once."""
+"""As much of a tile is read at once, or a stored chunk, if it is larger."""
 DARKEST = 0.01
 """Intensities count as at least this part of the tile's mean, so that they have a logarithm."""
 _REACH = 8  # A-lines on either side that tell how much steps of a B-scan vary there
@@ -74,11 +75,14 @@ def average_projection(volume: TileVolume) -> Floats:
     Parameters
     ----------
     volume : array-like, (Z, A-lines, B-scans)
-        Real numbers of any dtype; a memory map, or an array that is read when it is sliced, is never copied whole.
+        Real numbers of any dtype. A memory map is never copied whole, nor is an array that is read when it is sliced;
+        of one that has `chunks`, the size of a stored chunk along each axis, each is read once, and whole.
 
     Returns
     -------
     ndarray, (A-lines, B-scans), float64
+        Within 1e-13 of the mean, relative to that of the absolute values; 1e-6 for float32 in Fortran order, as raw
+        tiles are. The same however large the blocks are.
 
     Raises
     ------
@@ -91,21 +95,47 @@ def average_projection(volume: TileVolume) -> Floats:
             f"a tile has shape {shape} and dtype {volume.dtype}, expected (Z, A-lines, B-scans) of real numbers"
         )
     total = np.zeros(shape[1:])
-    for block in _blocks(volume, shape):
-        total[block[1:]] += np.asarray(volume[block]).sum(axis=0, dtype=np.float64)
+    strides = np.abs(getattr(volume, "strides", None) or (0, 0, 0))
+    add = _add_runs if strides[0] < strides[1:].min() else _add_planes
+    for block in _blocks(volume, shape, strides):
+        add(total[block[1:]], np.asarray(volume[block]))  # kept by no name, so that only one block is in memory
     return total / shape[0]
 
 
-def _blocks(volume: TileVolume, shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    strides = getattr(volume, "strides", None)
-    axis = int(np.argmax(np.abs(strides))) if strides else 2
-    chunks = getattr(volume, "chunks", None)
-    chunk = int(chunks[axis]) if chunks and isinstance(chunks[axis], int) else 1
-    chunk_bytes = np.dtype(volume.dtype).itemsize * math.prod(shape) // shape[axis] * chunk
-    size = chunk * max(1, BLOCK_BYTES // chunk_bytes)
-    for start in range(0, shape[axis], size):
-        block = slice(start, min(start + size, shape[axis]))
-        yield tuple(block if each == axis else slice(None) for each in range(3))
+def _blocks(volume: TileVolume, shape: tuple[int, ...], strides: NDArray[np.intp]) -> Iterator[tuple[slice, ...]]:
+    """Cut a volume into blocks of whole chunks that lie together where it is stored, in increasing Z."""
+    chunks = getattr(volume, "chunks", None) or (1, 1, 1)
+    # a dask array has a tuple for each axis, with the size of each chunk
+    size = [min(one[0] if isinstance(one, tuple) else one, count) for one, count in zip(chunks, shape, strict=True)]
+    along = sorted((2, 1, 0), key=strides.__getitem__)
+    if strides.any():
+        size[along[0]] = shape[along[0]]
+    for axis in along:
+        block_bytes = np.dtype(volume.dtype).itemsize * math.prod(size)
+        size[axis] = min(shape[axis], size[axis] * max(1, BLOCK_BYTES // block_bytes))
+    parts = (
+        [slice(at, min(at + one, count)) for at in range(0, count, one)] for one, count in zip(size, shape, strict=True)
+    )
+    return product(*parts)
+
+
+def _add_runs(total: Floats, pixels: NDArray[Any]) -> None:
+    """Add up a whole depth that is stored together: float32 pairwise as it is, which takes less time than reading."""
+    if pixels.dtype != np.float32:
+        total += pixels.sum(axis=0, dtype=np.float64)
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = np.add.reduce(pixels, axis=0)
+    total += sums
+    beyond = ~np.isfinite(sums)
+    if beyond.any():  # what is too large for float32 need not be for float64
+        total[beyond] = pixels[:, beyond].sum(axis=0, dtype=np.float64)
+
+
+def _add_planes(total: Floats, pixels: NDArray[Any]) -> None:
+    """Add planes one after the other, so that the sum is the same however many come in a block."""
+    for plane in pixels:
+        np.add(total, plane, out=total)
 
 
 def checked_projection(aip: Any, n_pixel_return: int) -> Floats:
