@@ -51,7 +51,7 @@ proof: .venv/.dev
 	scripts/system-packages
 	SLICEMAP_KILLS=20 HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n auto --dist loadfile --timeout 1800 -m "slow or not slow" $(PYTEST_ARGS)
 
-# what the docs promise of speed and memory, each beside its reference; needs 3 GB in build/bench
+# what the docs promise of speed and memory, each beside its reference; needs 10 GB in build/bench
 bench: .venv/.dev
 	$(BIN)/python benchmarks/bench.py $(BENCH_ARGS)
 
