@@ -11,6 +11,7 @@ import typer
 
 from ..errors import PlanError, SlicemapError
 from . import export, info, init, levels, process, sample, view
+from .galvo import galvo
 from .help_text import reflow
 from .slices import slices
 
@@ -51,10 +52,12 @@ app.command("export")(export.export)
 app.command("process", cls=process.ProcessCommand)(process.process)
 app.command("levels")(levels.levels)
 app.add_typer(slices)
+app.add_typer(galvo)
 app.command("view")(view.view)
 app.command("sample")(sample.sample)
 reflow(app)
 reflow(slices)
+reflow(galvo)
 
 
 _INTERRUPTED = 130
