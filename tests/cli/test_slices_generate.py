@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from napari_slicemap.slices import slice_config
+from oct_slices import SHIFT, make_tiles, write_mosaic, write_raw
 from scenes import write_dataset
 
 if TYPE_CHECKING:
@@ -174,3 +175,120 @@ def test_the_sources_are_left_as_they_are(slicemap: Shell, run, tmp_path):
     assert sorted(run.rglob("*")) == before
     shutil.rmtree(run)
     assert list(slice_config.read(tmp_path / "t.csv")) == ["00", "01", "03"]
+
+
+# --- with the mirror's return ------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory) -> Path:
+    """Slices 00 and 01 with the return inside, 02 without, as mosaics and as raw tiles; of 03 a mosaic only."""
+    folder = tmp_path_factory.mktemp("scanned")
+    for z, first in {"00": 20, "01": 20, "02": None, "03": 20}.items():
+        tiles = make_tiles(first, rows=1)
+        write_mosaic(folder / "mosaics" / f"m_z{z}.ome.zarr", tiles)
+        if z != "03":
+            write_raw(folder / "raw", tiles, z)
+    return folder
+
+
+def galvo_of(path: Path) -> dict[str, tuple[float | None, bool | None]]:
+    return {one: (row["galvo_confidence"], row["galvo_fix"]) for one, row in slice_config.read(path).items()}
+
+
+@pytest.mark.parametrize("option", ["--detect-galvo", "--detect_galvo"])
+@pytest.mark.parametrize("source", ["mosaics", "raw"])
+def test_the_return_is_detected_in_the_source(slicemap: Shell, scanned, tmp_path, source, option):
+    out = tmp_path / "t.csv"
+    code, said, notes = slicemap("slices", "generate", scanned / source, out, option)
+    assert code == 0, notes
+    rows = slice_config.read(out)
+    assert rows["00"]["notes"] == "calibration_slice"
+    assert {one: fix for one, (_, fix) in galvo_of(out).items()} == {
+        "00": True,
+        "01": True,
+        "02": False,
+        **({"03": True} if source == "mosaics" else {}),
+    }
+    found = json.loads((tmp_path / "diagnostics" / "slice_01.json").read_text())["galvo"]
+    assert (found["shift"], found["decided_by"]) == (SHIFT, "detection")
+    assert said.splitlines()[-1].split()[0] == max(rows)
+    assert notes.splitlines() == [f"written: {out}", f"written: {tmp_path / 'diagnostics'}"]
+
+
+@pytest.mark.parametrize("source", ["mosaics", "shifts.csv"])
+@pytest.mark.parametrize("option", ["--tiles-dir", "--tiles_dir"])
+def test_the_return_is_detected_in_other_tiles(slicemap: Shell, scanned, tmp_path, source, option):
+    (tmp_path / "shifts.csv").write_text("fixed_id,moving_id,x_shift,y_shift\n0,1,0,0\n1,2,0,0\n2,3,0,0\n")
+    given = scanned / source if source == "mosaics" else tmp_path / source
+    code, said, notes = slicemap(
+        *("slices", "generate", given, tmp_path / "t.csv", "--detect-galvo", option, scanned / "raw", "--json")
+    )
+    assert code == 0, notes
+    assert {one: fix for one, (_, fix) in galvo_of(tmp_path / "t.csv").items()} == {
+        "00": True,
+        "01": True,
+        "02": False,
+        "03": None,
+    }
+    facts = json.loads(said)
+    assert [one["slice_id"] for one in facts["galvo"]["slices"]] == ["00", "01", "02"]
+    assert facts["galvo"]["without_tiles"] == ["03"]
+    assert "in the table, but there are no tiles: slice 03" in notes
+
+
+@pytest.mark.parametrize(("threshold", "fix"), [(0.0, True), (0.999, False)])
+def test_the_threshold(slicemap: Shell, tmp_path, threshold, fix):
+    write_raw(tmp_path / "raw", make_tiles(change=-0.04), "05")
+    words = ["--detect-galvo", "--galvo-threshold", threshold, "--exclude-first", 0]
+    code, _, notes = slicemap("slices", "generate", tmp_path / "raw", tmp_path / "t.csv", *words)
+    assert code == 0, notes
+    assert galvo_of(tmp_path / "t.csv")["05"][1] is fix
+    assert json.loads((tmp_path / "diagnostics" / "slice_05.json").read_text())["galvo"]["threshold"] == threshold
+
+
+def test_the_tiles_of_an_acquisition(slicemap: Shell, tmp_path):
+    source = write_dataset(tmp_path / "s")
+    write_raw(source / "scanned", make_tiles(rows=1), "08")
+    write_mosaic(source / "mosaics" / "m_z07.ome.zarr", make_tiles(rows=1))
+    (source / "slicemap.toml").write_text('version = 1\nraw_tiles = "scanned"\nmosaics = "mosaics"\n')
+    code, _, notes = slicemap("slices", "generate", source, tmp_path / "t.csv", "--detect-galvo")
+    assert code == 0, notes
+    assert {one: fix for one, (_, fix) in galvo_of(tmp_path / "t.csv").items()} == {"07": None, "08": True, "09": None}
+    assert f"the raw tiles in {source / 'scanned'} are taken, not the mosaics" in notes
+
+
+def test_a_new_table_has_what_was_decided_in_the_old(slicemap: Shell, scanned, tmp_path):
+    words = ["slices", "generate", scanned / "raw", tmp_path / "t.csv", "--detect-galvo"]
+    slicemap(*words)
+    slicemap("galvo", "decide", "1", "--shift", 31, "--by", "anna", "--config", tmp_path / "t.csv", "--in-place")
+    before = json.loads((tmp_path / "diagnostics" / "slice_01.json").read_text())["galvo"]
+    code, _, notes = slicemap(*words, "--force")
+    assert "slice 01: the table did not have what anna decided; it is put back" in notes
+    after = json.loads((tmp_path / "diagnostics" / "slice_01.json").read_text())["galvo"]
+    assert (code, before["decided_by"], before["reviewer_shift"]) == (0, "anna", 31)
+    assert (after["decided_by"], after["reviewer_shift"]) == ("anna", 31)
+    assert galvo_of(tmp_path / "t.csv")["01"][1] is True
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "says"),
+    [
+        pytest.param("raw", ["--tiles-dir", "raw"], "--tiles-dir is given without --detect-galvo", id="tiles alone"),
+        pytest.param("raw", ["--galvo-threshold", "0.5"], "--galvo-threshold is given without", id="threshold alone"),
+        pytest.param("s.csv", ["--detect-galvo"], "s.csv holds no tiles; name their folder with --tiles-dir", id="no"),
+        pytest.param("raw", ["--detect-galvo", "--tiles-dir", "no"], "no: there is no such", id="no such folder"),
+        pytest.param("raw", ["--detect-galvo", "--tiles-dir", "empty"], "neither raw tiles", id="nothing in it"),
+        pytest.param("bare", ["--detect-galvo"], "state axis (x or y) and n_extra", id="mosaics that say nothing"),
+    ],
+)
+def test_detection_that_cannot_be(slicemap: Shell, tmp_path, monkeypatch, source, options, says):
+    monkeypatch.chdir(tmp_path)
+    write_raw(tmp_path / "raw", make_tiles(rows=1, columns=1), "01")
+    write_mosaic(tmp_path / "bare" / "m_z01.ome.zarr", make_tiles(rows=1, columns=1), galvo=None)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "s.csv").write_text("fixed_id,moving_id,x_shift,y_shift\n0,1,0,0\n")
+    code, said, notes = slicemap("slices", "generate", source, "t.csv", *options)
+    assert (code, said) == (2, "")
+    assert says in notes
+    assert len(notes.splitlines()) == 1
+    assert not (tmp_path / "t.csv").exists()
+    assert not (tmp_path / "diagnostics").exists()

@@ -74,3 +74,25 @@ def write_diagnostics(folder: str | os.PathLike[str], slice_id: str, part: str, 
         parts = {**read_diagnostics(folder, slice_id), part: dict(numbers)}
         write_json(path, {"version": _VERSION, "slice_id": slice_id, **dict(sorted(parts.items()))})
     return path
+
+
+def remove_diagnostics(folder: str | os.PathLike[str], slice_id: str, part: str) -> None:
+    """Take one part out of the file of a slice, atomically; the file goes with its last part.
+
+    Raises
+    ------
+    FileFormatError
+        If there is a file of that name that is none of these.
+    """
+    from filelock import FileLock
+
+    path = diagnostics_path(folder, slice_id)
+    if not path.is_file():
+        return
+    with FileLock(path.with_name(".diagnostics.lock")):
+        parts = read_diagnostics(folder, slice_id)
+        parts.pop(part, None)
+        if parts:
+            write_json(path, {"version": _VERSION, "slice_id": slice_id, **parts})
+        else:
+            path.unlink(missing_ok=True)

@@ -10,7 +10,11 @@ import typer
 from .options import AsJson, Force, note, split_ids
 
 if TYPE_CHECKING:
+    from ...slices.galvo.decisions import GalvoSettings
+    from ...slices.galvo.run import GalvoRun
     from ...slices.generate import SourceKind
+    from ...slices.slice_config import SliceRows
+    from ...slices.table_file import TableJob
 
 _DATASET = "dataset"
 
@@ -49,6 +53,28 @@ def generate(
             metavar="N",
         ),
     ] = None,
+    detect_galvo: Annotated[
+        bool,
+        typer.Option(
+            "--detect-galvo",
+            help="Look for the mirror's return in the tiles, too; what is found is stamped, and the numbers go to "
+            "diagnostics beside OUT.",
+        ),
+    ] = False,
+    tiles_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the raw tiles or mosaics to look for the return in; SOURCE if not given.",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
+    galvo_threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Confidence from which a return counts as found; 0.6 if not given.", min=0, max=1, show_default=False
+        ),
+    ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -62,24 +88,35 @@ def generate(
     [bold]slicemap slices generate run/mosaics slice_config.csv[/bold]
 
     [bold]slicemap slices generate run/shifts_xy.csv slice_config.csv --exclude 03,17 --exclude-first 2[/bold]
+
+    [bold]slicemap slices generate run/mosaics slice_config.csv --detect-galvo --tiles-dir run/raw_tiles[/bold]
     """
     from ...files import to_json
     from ...slices.generate import new_table
     from ...slices.summary import summarise
     from ...slices.table_file import open_table
+    from ..galvo.detect import run_data, run_lines, run_notes
+    from ..galvo.source import diagnostics_of
 
+    settings = _galvo_settings(detect_galvo, tiles_dir, galvo_threshold)
     options = {"mosaics": from_mosaics, "tiles": from_tiles, "shifts": from_shifts, _DATASET: from_dataset}
     with open_table(None, out, force=force, by="slicemap slices generate", reads=[source]) as job:
         kind, ids = _find_ids(source, [name for name, given in options.items() if given])
         first = (0 if kind == _DATASET else 1) if exclude_first is None else exclude_first
         rows = new_table(ids, exclude=split_ids(exclude), exclude_first=first)
-        job.save(rows)
+        run = None if settings is None else _detected(job, rows, tiles_dir or source, diagnostics_of(out), settings)
+        if run is None:
+            job.save(rows)
     summary = summarise(rows)
+    galvo = {} if run is None else {"galvo": run_data(run)}
     if as_json:
-        typer.echo(to_json({"source": source, "kind": kind, "slices": ids, **summary.as_data()}))
+        typer.echo(to_json({"source": source, "kind": kind, "slices": ids, **summary.as_data(), **galvo}))
     else:
-        typer.echo("\n".join([f"slices found in {source} ({kind}): {len(ids)}", *summary.lines]))
-    note([f"written: {out}"])
+        found = [] if run is None else run_lines(run)
+        typer.echo("\n".join([f"slices found in {source} ({kind}): {len(ids)}", *summary.lines, *found]))
+    if run is not None:
+        note(run_notes(run))
+    note([f"written: {out}", *([] if run is None else [f"written: {diagnostics_of(out)}"])])
 
 
 def _find_ids(source: Path, named: list[str]) -> tuple[str, list[str]]:
@@ -119,3 +156,40 @@ def _dataset_ids(source: Path) -> list[str]:
         return [validate_value("slice_id", one) for one in opened.slice_ids]
     except FileFormatError as error:
         raise PlanError([f"{source}: {error}; [map_slices] in slicemap.toml says which slice a map is"]) from None
+
+
+# --- the mirror's return -------------------------------------------------------------------------------------
+def _galvo_settings(wanted: bool, tiles_dir: Path | None, threshold: float | None) -> GalvoSettings | None:
+    """Say how to look for the return; ``None`` if it is not wanted."""
+    from ...errors import PlanError
+    from ...slices.galvo.decisions import GalvoSettings
+
+    if wanted:
+        return GalvoSettings() if threshold is None else GalvoSettings(threshold)
+    given = [("--tiles-dir", tiles_dir), ("--galvo-threshold", threshold)]
+    if faults := [f"{name} is given without --detect-galvo" for name, value in given if value is not None]:
+        raise PlanError(faults)
+    return None
+
+
+def _detected(job: TableJob, rows: SliceRows, source: Path, folder: Path, settings: GalvoSettings) -> GalvoRun:
+    """Look for the return in the slices of a new table, and write both."""
+    from dataclasses import replace
+
+    from ...errors import PlanError
+    from ...slices.galvo.run import look_at, save_findings
+    from ...slices.galvo.tile_slices import find_tile_slices
+    from ...slices.places import why_no_folder
+    from ..galvo.source import tile_source
+    from .progress import progress
+
+    if source.is_file() and source.suffix.lower() == ".csv":
+        raise PlanError([f"--detect-galvo: {source} holds no tiles; name their folder with --tiles-dir"])
+    if why := why_no_folder(folder):
+        raise PlanError([why])
+    found = tile_source(source)
+    note([found.note] if found.note else [])
+    with progress("looking at slices") as tell:
+        run = look_at(find_tile_slices(found.folder), rows, folder, settings, on_progress=tell)
+    stamped, findings = save_findings(job, rows, run.findings, folder)
+    return replace(run, rows=stamped, findings=findings)

@@ -2,7 +2,8 @@
 
 The slice table's ``galvo_fix`` says whether a slice is to be fixed. The detection writes it where it is empty, or
 where the detection itself wrote it before; what a person wrote, in napari, by a command or in a text editor, it leaves
-alone. An emptied cell hands the decision back to the detection.
+alone. Where the table does not have what a person decided, because it is an earlier one or a new one, a detection puts
+it back; to withdraw it is a decision of its own.
 """
 
 from __future__ import annotations
@@ -17,12 +18,10 @@ from ..progress import OnProgress
 from ..slice_config import SliceRows, stamp, stamp_many
 from ..slice_values import number_of
 from .detect import MIN_INTENSITY, N_SAMPLES, THRESHOLD, SliceDetection, TileDetection, inspect_slice
-from .record import DETECTION, GalvoRecord, read_record, read_records
+from .record import DETECTION, IN_TABLE, GalvoRecord, read_record, read_records
 from .tile_slices import TileSlice
 
 CONFIDENCE, FIX = "galvo_confidence", "galvo_fix"
-IN_TABLE = "the slice table"
-"""Who decided, where a person changed the table itself."""
 CONSIDER = 0.5
 """Confidence from which a slice is worth a look."""
 
@@ -195,9 +194,10 @@ def finding_of(
     before : GalvoRecord or None
         The record so far: what a person decided, and the fix that was written, stay.
     """
-    reviewed = is_reviewed(row, before)
-    record = GalvoRecord.of(tiles, detection, **_kept(before, reviewed))
     written = row.get(FIX)
+    lost = written is None and before is not None and before.word is not None
+    reviewed = lost or is_reviewed(row, before)
+    record = GalvoRecord.of(tiles, detection, **_kept(before, reviewed))
     if not reviewed and written is not None and written != record.suggests_fix:
         record = record.model_copy(update={"replaces": written})
     return Finding(slice_id, tiles, detection, record, reviewed)
@@ -256,6 +256,8 @@ def stamp_findings(rows: Mapping[str, Row], findings: Iterable[Finding], add: bo
         stamps[one.slice_id] = {CONFIDENCE: _in_table(one.record)}
         if not one.reviewed:
             stamps[one.slice_id][FIX] = one.record.suggests_fix
+        elif rows.get(one.slice_id, {}).get(FIX) is None:
+            stamps[one.slice_id][FIX] = one.record.word
     return stamp_many(rows, stamps, add=add)
 
 
@@ -298,10 +300,8 @@ def standing(row: Row, record: GalvoRecord | None) -> Standing:
     if record is None:
         return Standing(fix, None, "reviewer" if reviewed else "", False)
     chosen = record.reviewer_shift if reviewed else None
-    # somebody who asks for a fix below the threshold means the place that was shown
-    detected = record.shift if record.confidence >= record.threshold else record.likeliest
-    shift = detected if chosen is None else chosen
-    overridden = reviewed and (fix != record.suggests_fix or shift != detected)
+    shift = record.detected if chosen is None else chosen
+    overridden = reviewed and (fix != record.suggests_fix or shift != record.detected)
     return Standing(fix, shift, "reviewer" if reviewed else "detection" if fix is not None else "", overridden)
 
 
@@ -355,10 +355,9 @@ def decide(
         return stamped, None
     if fix is None:
         return stamped, record.model_copy(update={"reviewer_shift": None, "decided_by": DETECTION, "replaces": None})
-    chosen = record.reviewer_shift
+    chosen = None
     if fix:
-        detected = record.shift if record.confidence >= record.threshold else record.likeliest
-        chosen = detected if shift is None else shift
+        chosen = record.detected if shift is None else shift
         if chosen is None:
             raise PlanError([f"slice {slice_id}: all of its tiles are background, so state the shift"])
         if not 0 <= chosen < record.lines:

@@ -33,7 +33,8 @@ MIN_INTENSITY = 20.0
 """Mean intensity below which a tile is background."""
 _CANDIDATES = 3  # for each tile to look at, as some are background
 _WEIGHT = (0.4, 0.6), (0.5, 1.0)  # of a score, by the share of tiles that agree
-_LEAST_VOTE = 0.1  # so that a tile that shows no return speaks against any place
+LEAST_VOTE = 0.1
+"""Added to the score of each other tile, so that one that shows no return speaks against any place."""
 
 Tiles = Sequence[TileVolume | Callable[[], TileVolume]]
 """Raw tiles ``(Z, A-lines, B-scans)``, or functions that open one: those not looked at are never opened."""
@@ -274,7 +275,7 @@ def _weigh(seen: Sequence[_Look]) -> tuple[TileDetection, ...]:
         apart = np.abs(shifts - one.score.shift)
         agrees = np.minimum(apart, one.lines - apart) <= 1
         others = np.arange(len(seen)) != place
-        total = float((scores[others] + _LEAST_VOTE).sum())
+        total = float((scores[others] + LEAST_VOTE).sum())
         share = float(scores[others & agrees].sum()) / total if total else 1.0
         confidence = one.score.score * float(np.interp(share, *_WEIGHT))
         made.append(TileDetection(one.index, one.mean, one.score, share, confidence))

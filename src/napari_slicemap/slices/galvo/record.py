@@ -6,7 +6,7 @@ The slice table says whether a slice is to be fixed; the numbers behind it, and 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +21,8 @@ from .tile_slices import Axis, TileSlice
 PART = "galvo"
 DETECTION = "detection"
 """Who decided, where no person has."""
+IN_TABLE = "the slice table"
+"""Who decided, where a person changed the table itself."""
 _DECIMALS = 6
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -95,9 +97,9 @@ class GalvoRecord(FileModel):
     likeliest : int or None
         The shift of the tile that decided, even below the threshold.
     reviewer_shift : int or None
-        The shift that a person chose; it wins.
+        The shift that a person accepted; it wins. ``None`` where a person rejected, or none has decided.
     decided_by : str
-        ``"detection"``, or the person.
+        ``"detection"``, the person, or ``"the slice table"`` where somebody changed that.
     applied : Applied or None
         The fix that was written, if there is one.
     replaces : bool or None
@@ -143,6 +145,16 @@ class GalvoRecord(FileModel):
         """What the detection would decide: a return was found, and it is not at the end already."""
         return self.confidence >= self.threshold and self.shift != 0
 
+    @property
+    def detected(self) -> int | None:
+        """The shift that was detected, else the likeliest: who asks for a fix below the threshold means that one."""
+        return self.shift if self.confidence >= self.threshold else self.likeliest
+
+    @property
+    def word(self) -> bool | None:
+        """What a person decided, as far as it stands here and not in the table alone."""
+        return None if self.decided_by in (DETECTION, IN_TABLE) else self.reviewer_shift is not None
+
 
 def read_record(folder: str | os.PathLike[str], slice_id: str) -> GalvoRecord | None:
     """Read what is known of a slice; ``None`` where nothing is.
@@ -164,7 +176,7 @@ def read_record(folder: str | os.PathLike[str], slice_id: str) -> GalvoRecord | 
     return None if part is None else GalvoRecord.from_data(part, where)
 
 
-def read_records(folder: str | os.PathLike[str], slice_ids: Mapping[str, Any]) -> dict[str, GalvoRecord]:
+def read_records(folder: str | os.PathLike[str], slice_ids: Iterable[str]) -> dict[str, GalvoRecord]:
     """Read what is known of slices; those of which nothing is are left out."""
     found = {one: read_record(folder, one) for one in slice_ids}
     return {one: record for one, record in found.items() if record is not None}

@@ -107,7 +107,7 @@ def find_tile_slices(
         ``*z<NN>*.ome.zarr``; or one mosaic.
     axis : "x" or "y", optional
         Along which A-lines follow one another in mosaics; what their metadata say if not given. Those of raw tiles
-        are known.
+        go along x.
     n_extra : int, optional
         A-lines of the return; what the metadata say if not given.
 
@@ -137,6 +137,8 @@ def find_tile_slices(
             raise FileFormatError(f"{folder}: its name does not say which slice it is, expected *z<NN>*.ome.zarr")
         return OrderedDict({slice_id: mosaic_slice(SliceVolume(slice_id, folder), axis, n_extra)})
     if raw := find_raw_tiles(folder):
+        if axis not in (None, RAW_AXIS):
+            raise FileFormatError(f"{folder}: A-lines of raw tiles go along {RAW_AXIS}, and axis is {axis}")
         return _raw_slices(folder, raw, n_extra)
     if any(is_zarr(one) for one in folder.iterdir()):
         volumes = find_volumes(folder)
