@@ -14,12 +14,13 @@ os.environ["NAPARI_CONFIG"] = str(scratch / "settings.yaml")  # the user's own s
 
 import napari  # noqa: E402
 import numpy as np  # noqa: E402
+from PIL import Image  # noqa: E402
 from qtpy.QtWidgets import QApplication  # noqa: E402
 
 from napari_slicemap import ExportPlan, open_dataset, run_export  # noqa: E402
 from napari_slicemap.sample import make_sample  # noqa: E402
 from napari_slicemap.viewer.docks.batch_export import BatchExportDock  # noqa: E402
-from napari_slicemap.viewer.launch import launch  # noqa: E402
+from napari_slicemap.viewer.launch import PLUGIN, launch  # noqa: E402
 from napari_slicemap.viewer.session import session_of  # noqa: E402
 
 
@@ -29,6 +30,8 @@ def main() -> None:
     folder = make_sample(scratch / "block 12")
     figures(folder)
     screen(folder)
+    galvo(folder, "dark", "galvo-inspector.png", shift=None)
+    galvo(folder, "light", "galvo-inspector-light.png", shift=34)
     shutil.rmtree(scratch)
 
 
@@ -67,6 +70,29 @@ def screen(folder: Path) -> None:
     fold(dock, "where", "preview")
     dock.grab().save(str(HERE / "batch-export-preview.png"))
     viewer.close()
+
+
+def galvo(folder: Path, theme: str, name: str, shift: int | None) -> None:
+    """Photograph napari with the Galvo inspector: after a detection, and where the band is dragged elsewhere."""
+    viewer = napari.Viewer(title="Sample block - slicemap")
+    viewer.theme = theme
+    window = viewer.window._qt_window
+    window.resize(1280, 800)
+    session_of(viewer).open(folder, "03")
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Galvo inspector")
+    wait()
+    session_of(viewer).look_at(session_of(viewer).page_number)
+    if shift is None:
+        dock.detect_all()
+    else:
+        dock.panels.move_to(shift)
+        dock.scroll.ensureWidgetVisible(dock.panels.before_after)
+    wait()
+    window.grab().save(str(HERE / name))
+    viewer.close()
+    with Image.open(HERE / name) as picture:  # without the bits that nobody sees, it is a quarter smaller
+        coarser = picture.convert("RGB").point(lambda value: value & 0xFC | value >> 6)
+    coarser.save(HERE / name, optimize=True)
 
 
 def fold(dock: BatchExportDock, *opened: str) -> None:

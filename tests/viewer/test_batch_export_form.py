@@ -15,9 +15,9 @@ from napari_slicemap.errors import CancelledError
 from napari_slicemap.export.writers import writers
 from napari_slicemap.files import FileModel
 from napari_slicemap.units import PositiveLengthUm
-from napari_slicemap.viewer.docks.batch_export.background import Background
+from napari_slicemap.viewer.docks.background import Background
 from napari_slicemap.viewer.docks.batch_export.model_form import ModelForm, help_texts
-from napari_slicemap.viewer.docks.batch_export.parts import size_text, time_text
+from napari_slicemap.viewer.docks.parts import size_text, time_text
 
 
 class Base(FileModel):

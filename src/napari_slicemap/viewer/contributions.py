@@ -73,3 +73,8 @@ def read_acquisition(path: str | list[str]) -> list[LayerData]:
 def show_batch_export(viewer: napari.Viewer) -> None:
     """Show the Batch export dock (File ▸ IO Utilities)."""
     viewer.window.add_plugin_dock_widget(PLUGIN, "Batch export")
+
+
+def show_galvo_inspector(viewer: napari.Viewer) -> None:
+    """Show the Galvo inspector dock (Layers ▸ Data)."""
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Galvo inspector")

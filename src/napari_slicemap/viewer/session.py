@@ -19,6 +19,8 @@ from ..render.profile import Profile
 from ..render.starter import starter_profile
 from ..rois.roi import Roi
 from ..rois.table import RoiTable
+from ..slices.slice_values import number_of
+from .galvo_review import GalvoReview
 from .map_layer import VirtualMapLayer
 from .roi_layer import RoiLayer
 from .veil import ExcludedVeil
@@ -69,6 +71,7 @@ class Session:
         self.roi_layer: RoiLayer | None = None
         self.veil: ExcludedVeil | None = None
         self.profile_name = ""
+        self.galvo = GalvoReview(self)
         viewer.dims.events.current_step.connect(self._on_step)
 
     @property
@@ -158,6 +161,23 @@ class Session:
     def page_number(self) -> int:
         """Which page the slider shows."""
         return int(self.viewer.dims.current_step[0]) if self.map_layer is not None else 0
+
+    @property
+    def slice_id(self) -> str:
+        """Which slice the slider shows; empty where none is open, or a FOV is shown alone."""
+        if self.map_layer is None:
+            return ""
+        page = self.map_layer.page(self.page_number)
+        return "" if page.fov else page.map.slice_id
+
+    def show_slice(self, slice_id: str) -> None:
+        """Move the slider to the first map of a slice, matched by number, if it has one that is not shown."""
+        pages = () if self.map_layer is None else self.map_layer.pages.pages
+        own = [
+            n for n, page in enumerate(pages) if not page.fov and number_of(page.map.slice_id) == number_of(slice_id)
+        ]
+        if own and self.page_number not in own:
+            self.viewer.dims.set_current_step(0, own[0])
 
     def look_at(self, number: int) -> None:
         """Centre the camera on a page's map, so that all of it is seen."""

@@ -19,16 +19,16 @@ from ....export.plan import ExportPlan
 from ....export.shell import shell_command
 from ....files import explain
 from ...session import session_of
+from ..background import Background
 from ..item_picker import ItemPicker, Pick
+from ..parts import Section, bullets, guard_wheel, words_of
 from . import work
-from .background import Background
 from .desk import Desk
 from .drawn import Drawn
 from .exporting import Exporting
 from .how import How
 from .items import cell_picks
 from .keeping import Kept, keep, kept_of
-from .parts import Section, bullets, guard_wheel, words_of
 from .plan_files import PlanFiles, tell_fault
 from .preview_box import PreviewBox
 from .results import Results

@@ -13,8 +13,8 @@ from ....dataset import Dataset
 from ....export.plan import ContactSheet, ExportPlan
 from ....export.writers import Writer
 from ....render.scale_bar import ScaleBarStyle
+from ..parts import form, small
 from .model_form import ModelForm
-from .parts import form, small
 
 _INDENT_PX = 22
 _BACKGROUND = ExportPlan.model_fields["background"].default

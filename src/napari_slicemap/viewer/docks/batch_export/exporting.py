@@ -6,8 +6,8 @@ from qtpy.QtCore import QObject, Signal
 
 from ....dataset import Dataset
 from ....export.plan import ExportPlan
+from ..background import Background, Work
 from . import work
-from .background import Background, Work
 from .desk import Desk
 from .results import Results, line_of
 from .where import Labour

@@ -13,8 +13,8 @@ from ....dataset import Dataset
 from ....export.plan import ChannelFiles
 from ....export.writers import Writer, find_writer, writers
 from ....render.virtual_map import Levels
+from ..parts import choose, form, narrow, row, small
 from .model_form import ModelForm
-from .parts import choose, form, narrow, row, small
 
 _CHANNEL_FILES = {"merged": "together", "separate": "a file each", "both": "together, and a file each"}
 _LEVELS = {"exact": "from the tiles (exact)", "stored": "from stored levels (fast)"}

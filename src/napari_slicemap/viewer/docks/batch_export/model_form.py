@@ -15,7 +15,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSpinBox, QWidget
 
 from ....files import FileModel
-from .parts import form, guard_wheel, narrow
+from ..parts import form, guard_wheel, narrow
 
 _LARGEST_INT, _LARGEST_FLOAT = 2**31 - 1, 1e9
 _DECIMALS = 6

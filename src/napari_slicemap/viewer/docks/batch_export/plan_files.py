@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
 
 from ....errors import SlicemapError
 from ....export.plan import ExportPlan
-from .parts import bullets, words_of
+from ..parts import bullets, words_of
 
 _FILES = "Plans (*.toml *.json)"
 

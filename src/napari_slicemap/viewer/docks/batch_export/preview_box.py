@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ....errors import SlicemapError
 from ....export.running.prepare import Prepared
-from .background import Background
-from .parts import bullets, row, small, words_of
+from ..background import Background
+from ..parts import bullets, row, small, words_of
 from .preview import Preview, preview_of
 
 _LIGHT, _DARK, _CHECK_PX = QColor(204, 204, 204), QColor(153, 153, 153), 8

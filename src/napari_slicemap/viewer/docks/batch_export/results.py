@@ -17,8 +17,8 @@ from ....errors import SlicemapError
 from ....export.running.checks import estimated_bytes
 from ....export.running.prepare import Prepared
 from ....export.running.runner import ExportResult
+from ..parts import size_text, small, time_text
 from ..row_model import RowModel
-from .parts import size_text, small, time_text
 
 _COLUMNS = ("", "File", "Size", "Time")
 _SIGNS = {"planned": "·", "done": "✓", "failed": "✗", "skipped": "–"}

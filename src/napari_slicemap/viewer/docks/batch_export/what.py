@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QSpinBox, QTabWidget
 from ....dataset import Dataset
 from ....export.plan import Clip, Select
 from ..item_picker import ItemPicker, Pick
+from ..parts import choose, counted, form, narrow, small
 from .items import COLUMNS, picks_of
-from .parts import choose, counted, form, narrow, small
 
 _TABS = (("maps", "Maps"), ("rois", "ROIs"), ("fovs", "FOVs"), ("cells", "Cells"), ("stacks", "Stacks"))
 _WORDS = {"rois": "ROIs", "fovs": "FOVs", "cells": "FOVs with cells", "series": "FOVs"}

@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
 from ....dataset import Dataset
 from ....export.plan import NAME_FIELDS
 from ....export.running.strategies import RUNNERS
-from .parts import choose, form, narrow, row, small
+from ..parts import choose, form, narrow, row, small
 
 _OVERWRITE = (("refuse: stop", "refuse"), ("overwrite them", "overwrite"), ("rename: keep both", "rename"))
 _RUNNERS = {

@@ -19,7 +19,7 @@ from ....export.running.results import ExportReport
 from ....export.running.runner import ExportResult
 from ....export.running.strategies import find_strategy, strategy_faults
 from ....export.writers import find_writer
-from .parts import counted, size_text, time_text, words_of
+from ..parts import counted, size_text, time_text, words_of
 from .results import Line, planned_lines
 from .where import Labour
 

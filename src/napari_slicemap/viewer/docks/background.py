@@ -9,8 +9,8 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from ....errors import CancelledError
-from ....export.running.cancelling import Asked
+from ...errors import CancelledError
+from ...export.running.cancelling import Asked
 
 Work = Callable[[Asked], Any]
 """Does something; it is told whom to ask whether to stop."""

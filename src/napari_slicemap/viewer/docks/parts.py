@@ -1,4 +1,4 @@
-"""Small parts of the dock: sections that fold, rows, words for sizes and times."""
+"""Small parts of docks: sections that fold, rows, words for sizes and times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qtpy.QtGui import QIcon, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 from superqt import QCollapsible
 
-from ....errors import PlanError
+from ...errors import PlanError
 
 _UNLIMITED = 16_777_215  # Qt's own QWIDGETSIZE_MAX
 _OPEN, _FOLDED = "▾", "▸"

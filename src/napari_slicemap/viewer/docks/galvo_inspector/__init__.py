@@ -1,0 +1,3 @@
+"""The dock *Galvo inspector*: look at the mirror's return of each slice, and decide."""
+
+from .dock import GalvoInspectorDock as GalvoInspectorDock
