@@ -158,6 +158,9 @@ def test_what_nothing_is_known_of_can_be_rejected() -> None:
         ),
         pytest.param(SLICE, record_of(), {"fix": True, "by": ""}, PlanError, "by is ''", id="nobody"),
         pytest.param(SLICE, record_of(), {"fix": True, "by": "detection"}, PlanError, "name of a person", id="no one"),
+        pytest.param(
+            SLICE, record_of(), {"fix": True, "by": "the slice table"}, PlanError, "of a person", id="no hand"
+        ),
     ],
 )
 def test_what_cannot_be_decided(

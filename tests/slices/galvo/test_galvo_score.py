@@ -57,6 +57,16 @@ def test_any_real_numbers_do(as_given) -> None:
     np.testing.assert_array_equal(aip, before)
 
 
+@pytest.mark.parametrize("row", [0, 20, 50, 100])
+@pytest.mark.parametrize("value", [0.0, np.nan, 5e3], ids=["black", "unknown", "saturated"])
+def test_one_dead_a_line_does_not_hide_a_return(row: int, value: float) -> None:
+    raw = with_return(tissue(), 40, -0.3)
+    raw[row] = value
+    shift, confidence = detect_galvo_shift(raw, EXTRA)
+    assert shift == shift_of(40)
+    assert confidence >= 0.6
+
+
 @pytest.mark.parametrize("extra", [1, 2, 3, 12, 60, LINES + 25, COUNT - 6])
 def test_a_return_may_have_any_width(extra: int) -> None:
     shift, confidence = detect_galvo_shift(with_return(tissue(), 50, -0.5, extra), extra)
@@ -87,6 +97,16 @@ def test_nothing_but_a_return_scores_in_full() -> None:
     aip[20:32] = 65
     found = galvo_artifact_score(aip, 12)
     assert astuple(found) == pytest.approx((1, 1, 1, 1, 28, 1, 1, 1, 0.35))
+
+
+@pytest.mark.parametrize("change", [0.006, 0.015])
+def test_each_part_is_measured_as_written(change: float) -> None:
+    aip = np.full((60, 48), 100.0)
+    aip[20:32] *= 1 - change
+    found, step = galvo_artifact_score(aip, 12), -math.log(1 - change)
+    expected = [min(1, part) for part in (step / (1.3 * 0.01), change / 0.15, step / (4 * 0.005), step / (1.5 * 0.005))]
+    parts = [one / found.evidence for one in (found.contrast, found.sharpness, found.anomaly)]
+    assert [found.evidence, *parts] == pytest.approx(expected)
 
 
 def test_bright_and_dark_count_alike() -> None:
@@ -193,7 +213,9 @@ def plainly(aip: np.ndarray, extra: int, first: int) -> list[float]:
 
     shares = [gained(edge, math.copysign(smaller, height[edge])) / smaller for edge in edges]
     beside = {(edge + by) % count for edge in edges for by in (-1, 0, 1)}
-    rival = sorted(gained(a, height[a]) for a in range(count) if a not in beside)[-2] + 0.01
+    others = {a: gained(a, height[a]) for a in range(count) if a not in beside}
+    largest = max(others, key=others.__getitem__)
+    rival = max(own for a, own in others.items() if (a - largest + 1) % count > 2) + 0.01
     agreement = math.sqrt(shares[0] * shares[1])
     inside = [(first + by) % count for by in (0, 1, 2, extra - 3, extra - 2, extra - 1)]
     outside = [(first + by) % count for by in (-3, -2, -1, extra, extra + 1, extra + 2)]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import write_ome_zarr, write_tiff
-from napari_slicemap.errors import DatasetNotFoundError, FileFormatError, SlicemapError, TileReadError
+from napari_slicemap.errors import DatasetNotFoundError, FileFormatError, SlicemapError, TileReadError, UnknownNameError
 from napari_slicemap.slices.galvo.decisions import GalvoSettings, detect_tiles
 from napari_slicemap.slices.galvo.tile_slices import find_tile_slices
 from oct_slices import DEPTH, EXTRA, LINES, SCANS, SHIFT, make_tiles, write_mosaic, write_raw
@@ -21,6 +21,23 @@ ALL = np.s_[:, :, :]
 
 
 # --- raw tiles -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", ["raw", "mosaics"])
+def test_slices_that_are_not_asked_for_may_be_broken(tmp_path: Path, kind: str) -> None:
+    for z in ("03", "10"):
+        tiles = make_tiles(rows=1, columns=1)
+        if kind == "raw":
+            write_raw(tmp_path, tiles, z)
+        else:
+            write_mosaic(tmp_path / f"mosaic_z{z}.ome.zarr", tiles)
+    for metadata in [*tmp_path.glob("tile_*_z10/info.txt"), *tmp_path.glob("*_z10.ome.zarr/[z.]*")]:
+        metadata.unlink()
+    with pytest.raises(SlicemapError, match="z10"):
+        find_tile_slices(tmp_path)
+    assert list(find_tile_slices(tmp_path, only=["3"])) == ["03"]
+    with pytest.raises(UnknownNameError, match="'04'"):
+        find_tile_slices(tmp_path, only=["04"])
+
+
 @pytest.mark.parametrize("groups", [False, True], ids=["in the folder", "in folders of slices"])
 def test_raw_tiles(tmp_path: Path, groups: bool) -> None:
     tiles = {"10": make_tiles(seed=1), "03": make_tiles(seed=2, columns=1)}

@@ -81,6 +81,9 @@ def decide(
     )
     for one, record in made.records.items():
         typer.echo(f"slice {one}: {_said(made.before[one], made.rows[one], record)}")
+    note(
+        f"slice {one}: the table did not have what {who} decided; it is put back" for one, who in made.put_back.items()
+    )
     note([f"written: {target}"])
 
 

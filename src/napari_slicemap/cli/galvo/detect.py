@@ -68,7 +68,7 @@ def detect(
     note([found.note] if found.note else [])
     with progress("looking at slices") as tell:
         run = detect_galvo_slices(
-            find_tile_slices(found.folder, axis=axis, n_extra=n_extra),
+            find_tile_slices(found.folder, axis=axis, n_extra=n_extra, only=chosen or None),
             begin,
             target,
             in_place=in_place,
@@ -118,6 +118,7 @@ def run_lines(run: GalvoRun) -> list[str]:
 
 def _cells(run: GalvoRun, finding: Finding) -> dict[str, str]:
     from ...slices.galvo.decisions import CONFIDENCE, band
+    from ...slices.galvo.whose_word import decider
     from ...slices.slice_config import cell_text
 
     stands, record = run.standing(finding), finding.record
@@ -128,7 +129,7 @@ def _cells(run: GalvoRun, finding: Finding) -> dict[str, str]:
         "band": band(record.confidence, record.threshold),
         "shift": shift,
         "decision": decision_words(stands.fix),
-        "by": record.decided_by,
+        "by": decider(run.rows[finding.slice_id], record) or record.decided_by,
         "tiles": str(len(record.tiles)),
         "background": str(len(record.background)),
     }
@@ -141,16 +142,20 @@ def decision_words(fix: bool | None) -> str:
 
 def run_notes(run: GalvoRun) -> Iterator[str]:
     """Say where a person's word stays, and which slices were not looked at."""
+    from ...slices.galvo.whose_word import decider, unheard
     from ...slices.ids import id_ranges
 
     for one in run.findings:
+        row = run.rows[one.slice_id]
         stands = run.standing(one)
         if one.reviewed:
             by = f" by {stands.shift} A-lines" if stands.fix and stands.shift is not None else ""
-            said = f"{decision_words(stands.fix)}{by} ({one.record.decided_by})"
+            said = f"{decision_words(stands.fix)}{by} ({decider(row, one.record)})"
             found = decision_words(one.record.suggests_fix)
             found += f" by {one.record.shift} A-lines" if one.record.suggests_fix else ""
             yield f"slice {one.slice_id}: the reviewer's word stays, {said}; detected: {found}"
+        if but := unheard(row, one.record):
+            yield f"slice {one.slice_id}: {but}; `slicemap galvo decide {one.slice_id}` settles it"
     for slice_id, person in run.put_back.items():
         yield f"slice {slice_id}: the table did not have what {person} decided; it is put back"
     if run.without_row:
@@ -171,6 +176,7 @@ def run_data(run: GalvoRun) -> Mapping[str, Any]:
 
 def _facts(run: GalvoRun, finding: Finding) -> dict[str, Any]:
     from ...slices.galvo.decisions import band
+    from ...slices.galvo.whose_word import decider
 
     stands, record = run.standing(finding), finding.record
     return {
@@ -179,7 +185,7 @@ def _facts(run: GalvoRun, finding: Finding) -> dict[str, Any]:
         "band": band(record.confidence, record.threshold),
         "fix": stands.fix,
         "shift": stands.shift,
-        "by": record.decided_by,
+        "by": decider(run.rows[finding.slice_id], record),
         "reviewed": finding.reviewed,
         "overridden": stands.overridden,
         "galvo": record.model_dump(mode="json"),

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ...slices.galvo.fixing import FixPlan, FixReport, UndoPlan
 
 _Out = Annotated[
-    Path, typer.Argument(metavar="OUT", help="Folder to write to, beside SOURCE and not in it.", show_default=False)
+    Path,
+    typer.Argument(metavar="OUT", help="Folder to write to, beside what is read and not in it.", show_default=False),
 ]
 _WithOthers = Annotated[
     bool,
@@ -169,7 +170,9 @@ def undo(
     with progress("taking fixes back") as tell:
         done = run_undo(plan, out, with_others=with_others, force=force, on_progress=tell, workers=workers)
     _say_done(plan, done, as_json)
-    if folder is not None and note_undone(done, folder, rows):
+    if folder is None:
+        note([f"no slice table was found above {fixed}, so no diagnostics forget the fix; name it with --config"])
+    elif note_undone(done, folder, rows):
         note([f"noted in {folder}"])
 
 

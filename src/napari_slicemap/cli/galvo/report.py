@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..slices.options import Config, Force, note
+from ..slices.options import Force, note
 from .options import Diagnostics, Extra, LineAxis
 
 
@@ -20,7 +20,16 @@ def report(
             show_default=False,
         ),
     ],
-    config: Config = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            help="Slice table to report on; that of the project if not given.",
+            metavar="TABLE",
+            show_default=False,
+        ),
+    ] = None,
     diagnostics: Diagnostics = None,
     axis: LineAxis = None,
     n_extra: Extra = None,

@@ -18,7 +18,7 @@ from ..progress import OnProgress
 from ..slice_config import SliceRows, stamp, stamp_many
 from ..slice_values import number_of
 from .detect import MIN_INTENSITY, N_SAMPLES, THRESHOLD, SliceDetection, TileDetection, inspect_slice
-from .record import DETECTION, IN_TABLE, GalvoRecord, read_record, read_records
+from .record import DETECTION, IN_TABLE, GalvoRecord, read_records
 from .tile_slices import TileSlice
 
 CONFIDENCE, FIX = "galvo_confidence", "galvo_fix"
@@ -162,11 +162,14 @@ def find_returns(
     ------
     FileFormatError, StackError, TileReadError
         Naming the file or tile, and the slice.
+    PlanError
+        If a person chose a shift for tiles of as many A-lines as these do not have.
     """
     own = {number_of(one): one for one in rows}
     in_table = {own.get(number_of(given), given): tiles for given, tiles in slices.items()}
     # a record that cannot be read is told before the work begins
     known = {} if folder is None else read_records(folder, in_table)
+    _check_same_lines(in_table, known)
     for done, (slice_id, tiles) in enumerate(in_table.items()):
         if cancelled():
             return
@@ -174,6 +177,19 @@ def find_returns(
         yield finding_of(slice_id, tiles, detection, rows.get(slice_id, {}), known.get(slice_id))
         if on_progress is not None:
             on_progress(done + 1, len(slices))
+
+
+def _check_same_lines(slices: Mapping[str, TileSlice], known: Mapping[str, GalvoRecord]) -> None:
+    """Refuse tiles that the shift which a person chose cannot be of."""
+    faults = [
+        f"slice {one}: {record.decided_by} chose to roll by {record.reviewer_shift} A-lines, of tiles that have "
+        f"{record.lines}; those in {slices[one].path} have {slices[one].lines}. Withdraw that, or name another folder "
+        "with --diagnostics"
+        for one, record in known.items()
+        if record.word and record.lines != slices[one].lines
+    ]
+    if faults:
+        raise PlanError(faults)
 
 
 def finding_of(
@@ -201,27 +217,6 @@ def finding_of(
     if not reviewed and written is not None and written != record.suggests_fix:
         record = record.model_copy(update={"replaces": written})
     return Finding(slice_id, tiles, detection, record, reviewed)
-
-
-def up_to_date(finding: Finding, rows: Mapping[str, Row], folder: str | os.PathLike[str]) -> Finding:
-    """Give a finding with what is decided by now: a person may have decided while tiles were looked at.
-
-    Parameters
-    ----------
-    finding : Finding
-        From :func:`find_returns`.
-    rows : mapping of str to mapping
-        The slice table as it is now.
-    folder : path-like
-        Of the diagnostics.
-
-    Raises
-    ------
-    FileFormatError
-        If there is a record that cannot be read.
-    """
-    one = finding.slice_id
-    return finding_of(one, finding.tiles, finding.detection, rows.get(one, {}), read_record(folder, one))
 
 
 def _kept(before: GalvoRecord | None, reviewed: bool) -> dict[str, Any]:
@@ -332,7 +327,7 @@ def decide(
     note : str
         Appended to the notes of the slice.
     by : str
-        The person; any name but that of the detection.
+        The person; any name but those of the detection and the table.
 
     Returns
     -------
@@ -346,7 +341,7 @@ def decide(
     PlanError
         If it is to be fixed and no shift is known or given, the shift does not fit its tiles, or nobody is named.
     """
-    if by in ("", DETECTION):
+    if by in ("", DETECTION, IN_TABLE):
         raise PlanError([f"by is {by!r}, expected the name of a person"])
     stamped = stamp(rows, slice_id, {FIX: fix} | ({"notes": note} if note else {}), append_notes=True)
     if record is None:

@@ -19,6 +19,7 @@ from .decisions import FIX, Row, band, standing
 from .record import GalvoRecord, read_records
 from .report_pictures import band_pictures
 from .run import default_diagnostics
+from .whose_word import decider, unheard
 
 if TYPE_CHECKING:
     from .decisions import Standing
@@ -166,7 +167,7 @@ def galvo_report(
     pictures, notes = ((), []) if slices is None else band_pictures(rows, records, decided, slices, on_progress)
     if bare := [one for one in rows if one not in records]:
         notes.insert(0, f"not looked at: {id_ranges(bare)}")
-    lines = _lines(records, decided)
+    lines = _lines(rows, records, decided)
     page = Page(
         title=title,
         facts=_facts(rows, records, lines, notes),
@@ -178,21 +179,23 @@ def galvo_report(
 
 
 # --- in words --------------------------------------------------------------------------------------------------
-def _lines(records: Mapping[str, GalvoRecord], decided: Mapping[str, Standing]) -> list[str]:
+def _lines(rows: Mapping[str, Row], records: Mapping[str, GalvoRecord], decided: Mapping[str, Standing]) -> list[str]:
     to_fix = [one for one, how in decided.items() if how.fix]
     parts = {
         "fix": to_fix,
         "leave": [one for one, how in decided.items() if how.fix is False],
         "not decided": [one for one, how in decided.items() if how.fix is None],
         "against the detection": [one for one, how in decided.items() if how.overridden],
+        "against what a person had decided": [one for one, row in rows.items() if unheard(row, records.get(one))],
         "fixed": [one for one in decided if one in records and records[one].applied],
-        "still to fix": [one for one in to_fix if not (one in records and _is_applied(records[one], decided[one]))],
+        "still to fix": [one for one in to_fix if not (one in records and _is_done(records[one], decided[one]))],
     }
     return [f"{what}: {id_ranges(ids)}" for what, ids in parts.items() if ids]
 
 
-def _is_applied(record: GalvoRecord, how: Standing) -> bool:
-    return record.applied is not None and record.applied.shift == how.shift
+def _is_done(record: GalvoRecord, how: Standing) -> bool:
+    """Say whether nothing is left to write: it is fixed, or its return is at the end already."""
+    return how.shift == (0 if record.applied is None else record.applied.shift)
 
 
 def _facts(
@@ -251,7 +254,7 @@ def _table(rows: Mapping[str, Row], records: Mapping[str, GalvoRecord], decided:
 
 
 def _cells(slice_id: str, row: Row, record: GalvoRecord | None, how: Standing) -> dict[str, str]:
-    by = record.decided_by if record and how.by == "reviewer" else how.by
+    by = decider(row, record)
     cells = {
         "slice_id": slice_id,
         "decision": _DECISION[how.fix],

@@ -19,6 +19,7 @@ from ..progress import OnProgress
 from ..slice_config import SliceRows
 from ..slice_values import number_of
 from ..table_file import TableJob, open_table
+from .carrying import carried, put_back
 from .decisions import (
     Finding,
     GalvoSettings,
@@ -26,12 +27,12 @@ from .decisions import (
     Standing,
     decide,
     find_returns,
+    finding_of,
     is_reviewed,
     stamp_findings,
     standing,
-    up_to_date,
 )
-from .record import GalvoRecord, read_record, write_record
+from .record import GalvoRecord, read_record, read_records, write_record
 from .tile_slices import TileSlices
 
 DETECT = "slicemap galvo detect"
@@ -49,7 +50,7 @@ class GalvoRun:
     findings : tuple of Finding
         Of each slice that was looked at.
     without_tiles : tuple of str
-        Slices of the table that have no tiles.
+        Slices of the table that have no tiles; none where certain slices were asked for.
     without_row : tuple of str
         Slices with tiles that the table lacks; they were not looked at.
     put_back : mapping of str to str
@@ -125,7 +126,7 @@ def look_at(
     return GalvoRun(
         stamp_findings(rows, found),
         found,
-        tuple(one for one in rows if number_of(one) not in have_tiles),
+        () if named else tuple(one for one in rows if number_of(one) not in have_tiles),
         tuple(one for one in slices if number_of(one) not in in_table),
         {
             one.slice_id: one.record.decided_by
@@ -169,10 +170,17 @@ def save_findings(
     FileFormatError, PlanError, OSError
         If something cannot be written; the table is as it was then.
     """
-    now = tuple(up_to_date(one, rows, folder if known is None else known) for one in findings)
+    source = folder if known is None else known
+    rows, records = carried(rows, source, folder)
+    found = tuple(findings)
+    latest = records or read_records(source, [one.slice_id for one in found])
+    now = tuple(
+        finding_of(one.slice_id, one.tiles, one.detection, rows.get(one.slice_id, {}), latest.get(one.slice_id))
+        for one in found
+    )
     stamped = stamp_findings(rows, now)
-    for one in now:
-        write_record(folder, one.slice_id, one.record)
+    for slice_id, record in (records | {one.slice_id: one.record for one in now}).items():
+        write_record(folder, slice_id, record)
     job.save(stamped)
     written = {one.slice_id: one.record.model_copy(update={"replaces": None}) for one in now}
     for one in now:
@@ -245,7 +253,7 @@ def detect_galvo_slices(
         if job.target is None or folder is None:
             return run
         stamped, findings = save_findings(job, rows, run.findings, folder, known)
-    return replace(run, rows=stamped, findings=findings)
+    return replace(run, rows=stamped, findings=findings, put_back=put_back(rows, stamped, folder))
 
 
 # --- a person's word -----------------------------------------------------------------------------------------
@@ -259,11 +267,14 @@ class Decided:
         The table as it was, and as it is now.
     records : mapping of str to GalvoRecord or None
         Slice id → what is known of it now.
+    put_back : mapping of str to str
+        Other slices, whose record knows a person's decision that the table did not have → the person.
     """
 
     before: SliceRows
     rows: SliceRows
     records: Mapping[str, GalvoRecord | None]
+    put_back: Mapping[str, str] = field(default_factory=dict)
 
 
 def decide_galvo_slices(
@@ -313,16 +324,20 @@ def decide_galvo_slices(
     if why := why_no_folder(folder) or _why_not_written(folder):
         raise PlanError([why])
     with open_table(config, out, in_place=in_place, force=force, by=by) as job:
-        rows = job.rows
+        rows, others = carried(job.rows, known, folder)
         records: dict[str, GalvoRecord | None] = {}
         for one in dict.fromkeys(own_ids(rows, slice_ids)):
-            before = read_record(known, one)
+            before = others.get(one) or read_record(known, one)
             rows, records[one] = decide(rows, one, before, fix=fix, shift=shift, note=note, by=by)
+        for one, known_of_it in others.items():
+            if one not in records:  # before the table, which would lack it if this ended in between
+                write_record(folder, one, known_of_it)
         job.save(rows)
         for one, record in records.items():
             if record is not None:
                 write_record(folder, one, record)
-    return Decided(job.rows, rows, records)
+    back = put_back(job.rows, rows, folder)
+    return Decided(job.rows, rows, records, {one: by for one, by in back.items() if one not in records})
 
 
 def _why_not_written(folder: Path) -> str:

@@ -16,8 +16,9 @@ the same in nearly every B-scan; edges of tissue are not, although the mean prof
 - agreement: how much of the step the B-scans share, ``Σ w (|d| - |d - step|) / Σ w step``: 1 if all step as far, 0 if
   as many step against it; the geometric mean of both edges;
 - lasting: 0 to 1 as the difference of levels three A-lines to either side of the edges is 0.25 to 0.6 of the step;
-- ``evidence = lasting · min(1, step · agreement · similarity / (1.3 · rival))``, `rival` the second largest product of
-  step and agreement among the other A-lines, each taken alone, and 0.01 more.
+- ``evidence = lasting · min(1, step · agreement · similarity / (1.3 · rival))``, `rival` the largest product of step
+  and agreement among the A-lines that lie beside neither the edges nor the largest such product of the others, and
+  0.01 more.
 
 So a lone step, a gradient or one stripe scores next to nothing, and a bright return counts as a dark one does.
 """
@@ -172,15 +173,17 @@ def _scored(profile: StepProfile, pairs: EdgePairs, n_pixel_return: int, first: 
 
 
 def _other_steps(profile: StepProfile, edges: list[int]) -> tuple[float, float]:
-    """Give the size of a typical step, and the second largest step times agreement, away from the edges."""
+    """Give the size of a typical step, and the rival (see the module), away from the edges."""
     elsewhere = np.ones(len(profile.step), dtype=bool)
     elsewhere[np.add.outer(edges, _BESIDE) % len(profile.step)] = False
     if not elsewhere.any():
         return _LEAST_STEP, _LEAST_RIVAL
-    sizes = np.abs(profile.step)[elsewhere]
+    typical = 1.4826 * float(np.median(np.abs(profile.step)[elsewhere])) + _LEAST_STEP
     gain, _ = _gain(profile.columns, profile.weights, profile.step)
-    shared = np.sort(gain[elsewhere] / profile.weights.sum(axis=1)[elsewhere])
-    return 1.4826 * float(np.median(sizes)) + _LEAST_STEP, float(shared[-2:][0]) + _LEAST_RIVAL
+    shared = np.where(elsewhere, gain / profile.weights.sum(axis=1), 0.0)
+    # one edge of tissue may be there, or one A-line that is dead, which steps down and up again
+    shared[(np.argmax(shared) + _BESIDE) % len(shared)] = 0.0
+    return typical, float(shared.max()) + _LEAST_RIVAL
 
 
 def _levels(log: Floats, n_pixel_return: int, first: int, step: float) -> tuple[float, float]:

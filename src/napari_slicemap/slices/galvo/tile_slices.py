@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from ...errors import DatasetNotFoundError, FileFormatError, TileReadError, listing
 from ...images.oct_tile import RawTile, find_raw_tiles
 from ...images.region import Window
 from ...images.zarr_image import ZarrImage
-from ..slice_values import id_key, number_of
+from ..ids import own_ids
+from ..slice_values import id_key
 from ..volumes import SliceVolume, find_volumes, slice_number
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .profile import TileVolume
+
+_T = TypeVar("_T")
 
 Axis = Literal["x", "y"]
 """Along which A-lines follow one another in the picture of a slice: ``"x"`` along its rows, ``"y"`` down."""
@@ -96,7 +99,11 @@ TileSlices = OrderedDict[str, TileSlice]
 
 
 def find_tile_slices(
-    source: str | os.PathLike[str], *, axis: Axis | None = None, n_extra: int | None = None
+    source: str | os.PathLike[str],
+    *,
+    axis: Axis | None = None,
+    n_extra: int | None = None,
+    only: Iterable[str] | None = None,
 ) -> TileSlices:
     """Find the tiles of each slice.
 
@@ -110,6 +117,8 @@ def find_tile_slices(
         go along x.
     n_extra : int, optional
         A-lines of the return; what the metadata say if not given.
+    only : iterable of str, optional
+        Which slices, matched by number; all if not given. The others are not opened, so they may be broken.
 
     Returns
     -------
@@ -124,6 +133,8 @@ def find_tile_slices(
         Naming the mosaic or tile, if it does not say where its A-lines are, or what it says cannot be.
     TileReadError
         Naming the mosaic or tile, if it cannot be read.
+    UnknownNameError
+        If there are no tiles of a slice of `only`.
     """
     folder = Path(source)
     if not folder.is_dir():
@@ -135,18 +146,24 @@ def find_tile_slices(
         slice_id = slice_number(folder.name.removesuffix(".zarr").removesuffix(".ome"))
         if slice_id is None:
             raise FileFormatError(f"{folder}: its name does not say which slice it is, expected *z<NN>*.ome.zarr")
-        return OrderedDict({slice_id: mosaic_slice(SliceVolume(slice_id, folder), axis, n_extra)})
+        chosen = _chosen({slice_id: SliceVolume(slice_id, folder)}, only)
+        return OrderedDict((one, mosaic_slice(volume, axis, n_extra)) for one, volume in chosen.items())
     if raw := find_raw_tiles(folder):
         if axis not in (None, RAW_AXIS):
             raise FileFormatError(f"{folder}: A-lines of raw tiles go along {RAW_AXIS}, and axis is {axis}")
-        return _raw_slices(folder, raw, n_extra)
+        return _raw_slices(folder, raw, n_extra, only)
     if any(is_zarr(one) for one in folder.iterdir()):
-        volumes = find_volumes(folder)
+        volumes = _chosen(find_volumes(folder), only)
         return OrderedDict((one, mosaic_slice(volume, axis, n_extra)) for one, volume in volumes.items())
     raise DatasetNotFoundError(
         f"{folder}: it holds neither raw tiles (folders tile_x<NN>_y<NN>_z<NN>, in it or in folders z<NN>) nor mosaics "
         f"(*z<NN>*.ome.zarr); there is {listing(sorted(one.name for one in folder.iterdir()))}"
     )
+
+
+def _chosen(found: Mapping[str, _T], only: Iterable[str] | None) -> dict[str, _T]:
+    asked = set(found) if only is None else set(own_ids(found, only, "tiles"))
+    return {one: tiles for one, tiles in found.items() if one in asked}
 
 
 def is_zarr(path: Path) -> bool:
@@ -155,11 +172,11 @@ def is_zarr(path: Path) -> bool:
 
 
 # --- raw tiles -----------------------------------------------------------------------------------------------
-def _raw_slices(folder: Path, tiles: Iterable[RawTile], n_extra: int | None) -> TileSlices:
-    by_number: dict[str, list[RawTile]] = {}
+def _raw_slices(folder: Path, tiles: Iterable[RawTile], n_extra: int | None, only: Iterable[str] | None) -> TileSlices:
+    by_id: dict[str, list[RawTile]] = {}
     for tile in tiles:
-        by_number.setdefault(number_of(tile.place.z), []).append(tile)
-    made = (_raw_slice(folder, own, n_extra) for own in by_number.values())
+        by_id.setdefault(tile.place.z, []).append(tile)  # each number is written in one way
+    made = (_raw_slice(folder, own, n_extra) for own in _chosen(by_id, only).values())
     return OrderedDict((one.slice_id, one) for one in sorted(made, key=lambda one: id_key(one.slice_id)))
 
 

@@ -15,6 +15,7 @@ from ...slice_values import number_of
 from ..decisions import Row, standing
 from ..record import GalvoRecord
 from ..tile_slices import TileSlice
+from ..whose_word import unheard
 from .job import Job
 from .marks import Fixed, fix_of_mosaic, fix_of_tile
 from .mosaic import copied_mosaic, fixed_mosaic
@@ -265,7 +266,8 @@ def _decided(slice_id: str, tiles: TileSlice, row: Row | None, record: GalvoReco
     if stands.fix is None:
         return "nobody has decided"
     if not stands.fix:
-        return f"not to be fixed, as the {stands.by or 'reviewer'} decided"
+        but = unheard(row, record)
+        return f"not to be fixed, as the {stands.by or 'reviewer'} decided{f'; {but}' if but else ''}"
     if record is None:
         raise PlanError([f"slice {slice_id}: it is to be fixed, but nothing is known of its return; {_DETECT}"])
     if stands.shift is None:
@@ -280,6 +282,7 @@ def _decided(slice_id: str, tiles: TileSlice, row: Row | None, record: GalvoReco
         note = f"the likeliest shift: its confidence {record.confidence:.3f} is below {record.threshold:g}"
     elif stands.overridden and record.confidence >= record.threshold:
         note = f"detected were {record.shift}"
+    note = "; ".join(said for said in (note, unheard(row, record)) if said)
     by: By = "reviewer" if stands.by == "reviewer" else "detection"
     return SliceFix(slice_id, tiles, stands.shift, by, note)
 

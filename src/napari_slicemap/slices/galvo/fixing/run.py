@@ -12,6 +12,7 @@ from ....errors import PlanError
 from ...places import why_no_folder
 from ...progress import OnProgress, Progress
 from ...slice_values import number_of
+from ..carrying import relative_place
 from ..record import Applied, read_record, write_record
 from .job import Job
 from .plan import FixPlan
@@ -269,7 +270,7 @@ def note_applied(report: FixReport, folder: str | os.PathLike[str]) -> list[str]
         record = read_record(folder, one.slice_id)
         if record is None or one.shift is None:
             continue
-        applied = Applied(shift=one.shift, path=_relative(one.path, Path(folder)))
+        applied = Applied(shift=one.shift, path=relative_place(one.path, Path(folder)))
         if record.applied != applied:
             write_record(folder, one.slice_id, record.model_copy(update={"applied": applied}))
         noted.append(one.slice_id)
@@ -313,11 +314,3 @@ def note_undone(
         write_record(folder, slice_id, record.model_copy(update={"applied": None}))
         noted.append(slice_id)
     return noted
-
-
-def _relative(path: Path, folder: Path) -> str:
-    """Say where a path lies as seen from a folder."""
-    try:
-        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-    except ValueError:  # on another drive there is no way from one to the other
-        return path.resolve().as_posix()
