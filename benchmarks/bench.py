@@ -13,13 +13,24 @@ import deciding
 import export_runs
 import exporting
 import galvo
+import looking
 import processes
 import rendering
+import slice_table
 from harness import THREADS, Row, write
 from rich.console import Console
 from rich.table import Table
 
-ROWS = rendering.ROWS | exporting.ROWS | export_runs.ROWS | processes.ROWS | deciding.ROWS | galvo.ROWS
+ROWS = (
+    rendering.ROWS
+    | exporting.ROWS
+    | export_runs.ROWS
+    | processes.ROWS
+    | deciding.ROWS
+    | galvo.ROWS
+    | slice_table.ROWS
+    | looking.ROWS
+)
 
 
 def main() -> int:

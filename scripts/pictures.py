@@ -19,9 +19,21 @@ from qtpy.QtWidgets import QApplication  # noqa: E402
 
 from napari_slicemap import ExportPlan, open_dataset, run_export  # noqa: E402
 from napari_slicemap.sample import make_sample  # noqa: E402
+from napari_slicemap.slices import slice_config  # noqa: E402
+from napari_slicemap.viewer.desk import show_dock  # noqa: E402
 from napari_slicemap.viewer.docks.batch_export import BatchExportDock  # noqa: E402
 from napari_slicemap.viewer.launch import PLUGIN, launch  # noqa: E402
 from napari_slicemap.viewer.session import session_of  # noqa: E402
+
+STAMPED = {
+    "00": {"quality_score": 0.0},
+    "01": {"quality_score": 0.812, "galvo_confidence": 0.31},
+    "02": {"quality_score": 0.204, "galvo_confidence": 0.55, "rehomed": True, "rehoming_reliable": True},
+    "03": {"quality_score": 0.764, "galvo_confidence": 0.893, "galvo_fix": True},
+    "04": {"quality_score": 0.12, "auto_excluded": True, "auto_exclude_reason": "noisy cluster (3 consecutive)"},
+    "05": {"quality_score": 0.733, "galvo_confidence": 0.08, "galvo_fix": False},
+}
+"""What stages would have stamped on the sample's slices, for the picture of the table."""
 
 
 def main() -> None:
@@ -30,6 +42,10 @@ def main() -> None:
     folder = make_sample(scratch / "block 12")
     figures(folder)
     screen(folder)
+    table(folder, "dark", "slice-config.png")
+    table(folder, "light", "slice-config-light.png")
+    drawing(folder, "dark", "roi-drawing.png")
+    drawing(folder, "light", "roi-drawing-light.png")
     galvo(folder, "dark", "galvo-inspector.png", shift=None)
     galvo(folder, "light", "galvo-inspector-light.png", shift=34)
     shutil.rmtree(scratch)
@@ -58,7 +74,7 @@ def screen(folder: Path) -> None:
     session.viewer.layers["ROIs"].add(np.array(corners), shape_type="rectangle")
     wait()
     session.look_at(1)
-    dock = viewer.window.dock_widgets["Batch export (napari-slicemap)"]
+    dock = show_dock(viewer, "Batch export")
     dock.what.tabs.setCurrentIndex(1)
     dock.picker("rois").tick([roi.roi_id for roi in session.rois if roi.on == "map"])
     dock.drawn.masks.choose(["cell"])
@@ -70,6 +86,64 @@ def screen(folder: Path) -> None:
     fold(dock, "where", "preview")
     dock.grab().save(str(HERE / "batch-export-preview.png"))
     viewer.close()
+
+
+def table(folder: Path, theme: str, name: str) -> None:
+    """Photograph napari with the Slice config dock: a table that stages have stamped, and an edit that is not saved."""
+    path = folder / "slice_config.csv"
+    before = path.read_bytes()
+    slice_config.write(path, slice_config.stamp_many(slice_config.read(path), STAMPED))
+    viewer = napari.Viewer(title="Sample block - slicemap")
+    viewer.theme = theme
+    window = viewer.window._qt_window
+    window.resize(1280, 800)
+    session = session_of(viewer)
+    session.open(folder, "01")
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Slice config")
+    wait()
+    session.show_slice("02")
+    session.look_at(session.page_number)
+    dock.table.select(["02"])
+    dock.editing.toggle_use()
+    dock.editing.append_note("folded")
+    wait()
+    window.grab().save(str(HERE / name))
+    session.edits.discard()
+    viewer.close()
+    path.write_bytes(before)
+    make_small(HERE / name)
+
+
+def drawing(folder: Path, theme: str, name: str) -> None:
+    """Photograph napari with the ROI drawing dock: shapes of each kind, one of which leaves the data."""
+    own = Path(shutil.copytree(folder, scratch / f"drawn {theme}"))
+    viewer = napari.Viewer(title="Sample block - slicemap")
+    viewer.theme = theme
+    window = viewer.window._qt_window
+    window.resize(1280, 800)
+    session = session_of(viewer)
+    session.open(own, "01")
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "ROI drawing")
+    place, layer = session.roi_layer.places.of_page(1), session.roi_layer.layer
+    for tool, shape_type, points in (
+        ("line", "path", [(20, 230), (60, 240), (100, 210), (150, 235)]),
+        ("rectangle", "rectangle", [(318, 150), (368, 150), (368, 200), (318, 200)]),
+        ("turned", "polygon", [(215, 178), (268, 204), (257, 226)]),
+    ):
+        dock.hand.take(tool)
+        layer.add(np.array([(1, y - 0.5, x - 0.5) for x, y in place.to_canvas(points)]), shape_type=shape_type)
+        wait(0.5)
+    dock.tools.width.setValue(20)
+    dock.tools.height.setValue(12)
+    dock.hand.take("stamp")
+    ((x, y),) = place.to_canvas(((300, 215),))
+    dock.hand.stamp(tuple(layer.data_to_world((1, y - 0.5, x - 0.5))))
+    wait()
+    session.look_at(1)
+    wait()
+    window.grab().save(str(HERE / name))
+    viewer.close()
+    make_small(HERE / name)
 
 
 def galvo(folder: Path, theme: str, name: str, shift: int | None) -> None:
@@ -90,9 +164,14 @@ def galvo(folder: Path, theme: str, name: str, shift: int | None) -> None:
     wait()
     window.grab().save(str(HERE / name))
     viewer.close()
-    with Image.open(HERE / name) as picture:  # without the bits that nobody sees, it is a quarter smaller
+    make_small(HERE / name)
+
+
+def make_small(path: Path) -> None:
+    """Store a picture without the bits that nobody sees: it is a quarter smaller."""
+    with Image.open(path) as picture:
         coarser = picture.convert("RGB").point(lambda value: value & 0xFC | value >> 6)
-    coarser.save(HERE / name, optimize=True)
+    coarser.save(path, optimize=True)
 
 
 def fold(dock: BatchExportDock, *opened: str) -> None:

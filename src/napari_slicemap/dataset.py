@@ -140,9 +140,11 @@ class Dataset:
 
     @slices.setter
     def slices(self, rows: Mapping[str, dict[str, Any]] | None) -> None:
+        before = getattr(self, "_slice_rows", None)
         self._slice_rows = rows
-        # maps of thousands of FOVs ask, and most by another padding than the table's
-        self._id_of_number = {number_of(one): one for one in rows or ()}
+        if before is None or rows is None or rows.keys() != before.keys():
+            # maps of thousands of FOVs ask, and most by another padding than the table's
+            self._id_of_number = {number_of(one): one for one in rows or ()}
 
     @property
     def slice_ids(self) -> list[str]:

@@ -424,6 +424,22 @@ def test_a_table_that_is_being_written_is_left_alone_and_said(dock, sample, qtbo
     assert (sample / "slice_config.csv").read_bytes() == before
 
 
+def test_an_unsaved_edit_of_the_decision_is_to_be_saved_first(dock, sample):
+    session = dock._session
+    before = (sample / "slice_config.csv").read_bytes()
+    session.edits.set_value(["03"], "galvo_fix", False)
+    assert line(dock).decision == "leave"
+    dock.deciding.accept()
+    assert "save or undo that first" in dock.desk.message.text()
+    assert (sample / "slice_config.csv").read_bytes() == before
+    dock.deciding.undo()
+    dock.deciding.accept()
+    session.edits.set_value(["02"], "notes", "torn")
+    assert cells(sample)[1] == "true"
+    assert cells(sample, "02")[2] == ""
+    assert session.dataset.slices["02"]["notes"] == "torn"
+
+
 def test_a_broken_table_is_told_and_nothing_is_written(dock, sample):
     (sample / "slice_config.csv").write_text("slice_id,use\n03,perhaps\n")
     dock.deciding.accept()

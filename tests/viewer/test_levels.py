@@ -22,12 +22,15 @@ def dataset(sample_made):
 
 
 def level(dataset, step, reads=None):
-    def read(page, cells, step):
+    pages = pages_of(dataset)
+
+    def read(number, cells, step):
         if reads is not None:
-            reads.append((page.map.map_id, cells))
+            reads.append((pages.pages[number].map.map_id, cells))
+        page = pages.pages[number]
         return page.map.read_stack(["DAPI"], cells, page.grid(step))[0]
 
-    return LazyLevel(pages_of(dataset), step, np.dtype(np.uint16), read)
+    return LazyLevel(pages, step, np.dtype(np.uint16), read)
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_deleting_a_shape_removes_its_roi_and_undo_brings_it_back(session):
     assert [roi.roi_id for roi in saved(session)] == [before[0].roi_id, before[2].roi_id]
     session.undo_stack.undo()
     assert list(saved(session)) == before
-    assert list(layer.features["roi_id"]) == [roi.roi_id for roi in before][: len(layer.data)]
+    assert sorted(layer.features["roi_id"]) == sorted(roi.roi_id for roi in before)
 
 
 def test_a_shape_without_area_is_taken_back_in_words(session, qtbot, capsys):

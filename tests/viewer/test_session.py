@@ -7,6 +7,7 @@ import pytest
 
 from napari_slicemap import open_dataset
 from napari_slicemap.errors import SlicemapError
+from napari_slicemap.rois import table_file
 from napari_slicemap.rois.roi import roi_from_points
 from napari_slicemap.rois.table import RoiTable
 from napari_slicemap.viewer.session import session_of
@@ -115,7 +116,7 @@ def test_what_cannot_be_saved_is_kept_and_said(session, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(RoiTable, "write", refuse)
+    monkeypatch.setattr(table_file, "write_text", refuse)
     roi = roi_from_points([(10, 10), (60, 10), (60, 40), (10, 40)], "rectangle", name="mine", map_id="01")
     with pytest.warns(UserWarning, match=r"could not be saved .*\(Permission denied\)"):
         session.add_roi(roi)

@@ -13,6 +13,7 @@ from ..errors import PlanError, SlicemapError
 from . import export, info, init, levels, process, sample, view
 from .galvo import galvo
 from .help_text import reflow
+from .rois import rois
 from .slices import slices
 
 app = typer.Typer(
@@ -53,11 +54,13 @@ app.command("process", cls=process.ProcessCommand)(process.process)
 app.command("levels")(levels.levels)
 app.add_typer(slices)
 app.add_typer(galvo)
+app.add_typer(rois)
 app.command("view")(view.view)
 app.command("sample")(sample.sample)
 reflow(app)
 reflow(slices)
 reflow(galvo)
+reflow(rois)
 
 
 _INTERRUPTED = 130

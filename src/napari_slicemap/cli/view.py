@@ -18,7 +18,7 @@ def view(
     path: Annotated[Path, typer.Argument(help="Acquisition folder, tiles.csv or slicemap.toml.", show_default=False)],
     map_id: Annotated[str | None, typer.Option("--map", help="Map to show first.")] = None,
 ) -> None:
-    """Show an acquisition in napari, with the Batch export dock.
+    """Show an acquisition in napari, with all docks.
 
     Example: [bold]slicemap view my_acquisition --map 03[/bold]
     """

@@ -133,7 +133,7 @@ class RoiTable:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write ``rois.csv`` atomically."""
-        write_text(Path(path), table_text(COLUMNS, map(_cells, self)))
+        write_text(Path(path), table_text(COLUMNS, map(cells_of, self)))
 
 
 def _roi(row: Row) -> Roi:
@@ -163,7 +163,8 @@ def _roi(row: Row) -> Roi:
         raise FileFormatError(f"{row.where}: {explain(error)}") from None
 
 
-def _cells(roi: Roi) -> dict[str, object]:
+def cells_of(roi: Roi) -> dict[str, object]:
+    """Give the cells of a row, by column."""
     cells = roi.model_dump(exclude={"geometry", "tags"})
     for name in ("x_min", "x_max", "y_min", "y_max"):
         cells[name] = repr(cells[name]).removesuffix(".0")  # the shortest text that reads back as the same number

@@ -14,7 +14,7 @@ from ..images.readers import find_reader
 from ..project import Places, find_project
 from ..render.starter import starter_profile
 from ..sample import cached_sample
-from .launch import PLUGIN
+from .desk import show_dock
 from .map_layer import VirtualMapLayer
 from .session import session_of
 
@@ -72,9 +72,19 @@ def read_acquisition(path: str | list[str]) -> list[LayerData]:
 
 def show_batch_export(viewer: napari.Viewer) -> None:
     """Show the Batch export dock (File ▸ IO Utilities)."""
-    viewer.window.add_plugin_dock_widget(PLUGIN, "Batch export")
+    show_dock(viewer, "Batch export")
+
+
+def show_slice_config(viewer: napari.Viewer) -> None:
+    """Show the Slice config dock."""
+    show_dock(viewer, "Slice config")
+
+
+def show_roi_drawing(viewer: napari.Viewer) -> None:
+    """Show the ROI drawing dock (Layers ▸ Annotate)."""
+    show_dock(viewer, "ROI drawing")
 
 
 def show_galvo_inspector(viewer: napari.Viewer) -> None:
-    """Show the Galvo inspector dock (Layers ▸ Data)."""
-    viewer.window.add_plugin_dock_widget(PLUGIN, "Galvo inspector")
+    """Show the Galvo inspector dock."""
+    show_dock(viewer, "Galvo inspector")

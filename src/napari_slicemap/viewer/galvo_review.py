@@ -170,6 +170,7 @@ class GalvoReview:
     def _change(self, name: str, slice_id: str, make: Make) -> None:
         with _table(self._dataset) as (job, folder):
             slice_id = _own_id(job.rows, slice_id)
+            self._check_saved(slice_id)
             before = read_record(folder, slice_id)
             rows, after = make(job.rows, before)
             old, new = job.rows.get(slice_id, {}), rows[slice_id]
@@ -189,6 +190,7 @@ class GalvoReview:
         """Undo a decision, or make it `again`; say whether that was possible."""
         source, target = (change.before, change.after) if again else (change.after, change.before)
         try:
+            self._check_saved(change.slice_id)
             with _table(self._dataset) as (job, folder):
                 fresh = read_record(folder, change.slice_id)
                 detected = self._detections.get(change.slice_id, 0) > change.detections
@@ -212,6 +214,11 @@ class GalvoReview:
             from napari.utils.notifications import show_error
 
             show_error(why)
+
+    def _check_saved(self, slice_id: str) -> None:
+        """Refuse to decide beneath an edit that would hide it."""
+        if self._session.edits.is_edited(slice_id, FIX):
+            raise PlanError([f"slice {slice_id}: its {FIX} is edited in the slice table; save or undo that first"])
 
     @property
     def _dataset(self) -> Dataset:

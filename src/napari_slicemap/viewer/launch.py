@@ -1,4 +1,4 @@
-"""``slicemap view``: napari with a dataset and the Batch export dock."""
+"""``slicemap view``: napari with a dataset and all docks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import napari
 from qtpy.QtWidgets import QApplication
 
 from ..dataset import Dataset
+from .desk import show_all_docks
 from .session import session_of
-
-PLUGIN = "napari-slicemap"
+from .settings import PLUGIN as PLUGIN
 
 
 def launch(dataset: Dataset, map_id: str | None = None, *, block: bool = True) -> napari.Viewer:
@@ -36,8 +36,8 @@ def launch(dataset: Dataset, map_id: str | None = None, *, block: bool = True) -
         dataset.maps[map_id]
     viewer = napari.Viewer(title=f"{dataset.name} - slicemap")
     session_of(viewer).open(dataset, map_id)
-    viewer.window.add_plugin_dock_widget(PLUGIN, "Batch export")
-    QApplication.processEvents()  # the dock has taken its place: what is left is the canvas
+    show_all_docks(viewer)
+    QApplication.processEvents()  # the docks have taken their place: what is left is the canvas
     session = session_of(viewer)
     session.look_at(session.page_number)
     if block:

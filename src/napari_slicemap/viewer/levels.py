@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..images.region import Window
-from .pages import Page, Pages
-
-Read = Callable[[Page, Window, int], NDArray[Any]]
-"""Give the cells ``(h, w)`` of one page at one downsampling: ``read(page, cells, step)``."""
+from .block_source import Read, as_dtype
+from .pages import Pages
 
 _COARSEST = 1024
 """Levels go on until the canvas is at most so many px across."""
@@ -26,7 +23,7 @@ def steps_for(shape: tuple[int, int]) -> list[int]:
 
 
 class LazyLevel:
-    """One level of one channel over all pages, ``(pages, height, width)``.
+    """One level of one channel over all pages, ``(pages, height, width)``, or of a picture, with samples behind.
 
     Indexing gives a view; numpy asks :meth:`__array__` for the numbers.
 
@@ -39,7 +36,9 @@ class LazyLevel:
     dtype : dtype
         Of the numbers handed out; means are rounded where it is an integer one.
     read : callable
-        Reads cells of a page.
+        Reads cells of a page, ``(h, w)`` or ``(h, w, samples)``.
+    samples : int
+        3 or 4 for a picture; 0 for one number a cell, without an axis for them.
     key : tuple of (slice or int), optional
         What of it is seen, in cells of the level; everything by default.
     """
@@ -50,11 +49,13 @@ class LazyLevel:
         step: int,
         dtype: np.dtype[Any],
         read: Read,
+        samples: int = 0,
         key: tuple[slice | int, ...] | None = None,
     ) -> None:
         self._pages, self._step, self._read, self.dtype = pages, step, read, np.dtype(dtype)
         count, height, width = pages.shape
-        self._full = (count, -(-height // step), -(-width // step))
+        self._samples = samples
+        self._full = (count, -(-height // step), -(-width // step), *([samples] if samples else []))
         self._key = key or tuple(slice(0, size) for size in self._full)
 
     @property
@@ -85,21 +86,21 @@ class LazyLevel:
             raise IndexError(f"{len(asked)} indices for {self.ndim} axes")
         wanted = iter(asked)
         made = tuple(k if isinstance(k, int) else _within(k, next(wanted)) for k in self._key)
-        return LazyLevel(self._pages, self._step, self.dtype, self._read, made)
+        return LazyLevel(self._pages, self._step, self.dtype, self._read, self._samples, made)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        at, rows, columns = (k if isinstance(k, slice) else slice(k, k + 1) for k in self._key)
+        at, rows, columns = (k if isinstance(k, slice) else slice(k, k + 1) for k in self._key[:3])
         cells = Window(columns.start, columns.stop, rows.start, rows.stop)
-        stack = np.zeros((at.stop - at.start, *cells.shape), self.dtype)
+        stack = np.zeros((at.stop - at.start, *cells.shape, *self._full[3:]), self.dtype)
         for number in range(at.start, at.stop):
             page = self._pages.pages[number]
             inner = cells & page.grid(self._step).cells(page.map.bounds)
             if not inner.empty:
-                found = self._read(page, inner, self._step)
-                whole = np.rint(found) if self.dtype.kind in "iu" and found.dtype.kind == "f" else found
-                stack[(number - at.start, *inner.slices_in(cells))] = whole
-        picked = stack[tuple(0 if isinstance(k, int) else slice(None) for k in self._key)]
-        return np.array(picked, dtype=dtype)
+                found = as_dtype(self._read(number, inner, self._step), self.dtype)
+                stack[(number - at.start, *inner.slices_in(cells))] = found
+        first = (0 if isinstance(k, int) else slice(None) for k in self._key[:3])
+        picked = np.asarray(stack[(*first, *self._key[3:])])
+        return picked if dtype is None else picked.astype(dtype, copy=False)
 
 
 def _within(seen: slice, asked: Any) -> slice | int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +14,11 @@ from napari.utils.notifications import show_warning
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
+from ..errors import SlicemapError
+from ..rois.drawing import rectangle_on, stamp_roi
 from ..rois.roi import Kind, Points, Roi, roi_from_points
-from .pages import Page, Pages
+from .pages import Pages
+from .roi_places import Place, RoiPlaces
 
 if TYPE_CHECKING:
     from .session import Session
@@ -27,6 +31,31 @@ _KINDS: dict[str, Kind] = {
     "line": "line",
 }
 _ELLIPSE_POINTS = 64
+_LABELLED = 500
+"""With more ROIs their names are not written: napari takes seconds for them at each zoom."""
+_FEW = 40
+"""With more changes at once, all shapes are drawn anew."""
+_INSIDE, _LEAVING = "#ffd633", "#ff7a1a"
+_WIDTH, _THIN = 1.0, 0.5
+"""Of outlines, canvas px: those of ROIs that leave the data are thinner, since napari cannot dash them."""
+_LABELS = {"string": "{name}", "anchor": "upper_left", "size": 9, "color": _INSIDE}
+_BOX = {"x_min", "x_max", "y_min", "y_max"}
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A shape as the layer has it.
+
+    Parameters
+    ----------
+    roi : Roi
+        Whose it is; of its points those of the layer.
+    leaving : bool or None
+        Whether it looks like one that leaves the data; ``None`` where napari has just drawn it.
+    """
+
+    roi: Roi
+    leaving: bool | None
 
 
 class RoiLayer:
@@ -42,103 +71,255 @@ class RoiLayer:
 
     def __init__(self, session: Session, pages: Pages) -> None:
         self._session, self._pages = session, pages
-        self._busy = False
+        self.places = RoiPlaces(pages)
+        self._busy, self._attached, self._labelled = False, True, False
         self._ids: list[str] = []
+        self._drawn: dict[str, _Drawn] = {}
         self.layer = Shapes(
             ndim=3,
             name="ROIs",
             scale=pages.scale,
             translate=pages.translate,
             units=pages.units,
-            edge_color="#ffd633",
-            face_color="#ffd63318",
-            edge_width=1.0,
+            edge_color=_INSIDE,
+            face_color=f"{_INSIDE}18",
+            edge_width=_WIDTH,
         )
         self.refresh()
         self.layer.events.data.connect(self._on_data)
+        self.layer.selected_data.events.items_changed.connect(self._on_selected)
         session.rois_changed.connect(self.refresh)
+        session.marking.selection_changed.connect(self._show_selected)
 
     def detach(self) -> None:
         """Stop listening, because the dataset is closed."""
+        self._attached = False
         self.layer.events.data.disconnect(self._on_data)
+        self.layer.selected_data.events.items_changed.disconnect(self._on_selected)
         self._session.rois_changed.disconnect(self.refresh)
+        self._session.marking.selection_changed.disconnect(self._show_selected)
 
     # --- table to layer -------------------------------------------------------------------------------------
     def refresh(self) -> None:
-        """Draw the table anew, unless the change came from the layer and is drawn already."""
+        """Show the table: shapes that are as it says are left alone."""
+        if self._busy or not self._attached:
+            return
+        table = self._session.rois
+        with self._quiet():
+            extra = range(len(self._ids), len(self.layer.data))
+            if extra:  # drawn, and no ROI
+                self.layer.remove(list(extra))
+            gone = [roi_id for roi_id in self._ids if roi_id not in table]
+            other = [roi for roi in table if not self._is_known(roi) and self.places.of(roi) is not None]
+            moved = [roi for roi in other if not self._is_drawn(roi)]
+            if len(gone) + len(moved) > _FEW or len(self._ids) > len(self.layer.data):
+                self.layer.selected_data = set()
+                self.layer.data = []
+                self._ids, self._drawn = [], {}
+                gone, moved = [], [roi for roi in table if self.places.of(roi) is not None]
+            self._take_out(gone, moved)
+            self._put_in(moved)
+            if gone or other or moved:
+                self._set_features()
+                self._set_looks(roi for roi in other if roi.roi_id in self._drawn)
+        self._show_selected()
+
+    def _is_known(self, roi: Roi) -> bool:
+        """Say whether nothing of an ROI is other than when it was drawn."""
+        drawn = self._drawn.get(roi.roi_id)
+        return drawn is not None and drawn.roi is roi and drawn.leaving is not None
+
+    def _is_drawn(self, roi: Roi) -> bool:
+        """Say whether an ROI is drawn where it is."""
+        drawn = self._drawn.get(roi.roi_id)
+        return drawn is not None and _looks_the_same(drawn.roi, roi)
+
+    def _take_out(self, roi_ids: list[str], changed: list[Roi]) -> None:
+        gone = {*roi_ids, *(roi.roi_id for roi in changed)}
+        indices = [index for index, roi_id in enumerate(self._ids) if roi_id in gone]
+        if not indices:
+            return
+        self.layer.selected_data = set()
+        self.layer.remove(indices)
+        self._ids = [roi_id for roi_id in self._ids if roi_id not in gone]
+        self._drawn = {roi_id: drawn for roi_id, drawn in self._drawn.items() if roi_id not in gone}
+
+    def _put_in(self, rois: list[Roi]) -> None:
+        if not rois:
+            return
+        leaving = [self._session.marking.empty_share(roi) > 0 for roi in rois]
+        self.layer.add(
+            [_vertices(roi, self._place_of(roi)) for roi in rois],
+            shape_type=[_shape_type(roi) for roi in rois],
+            edge_color=np.array([_rgba(_LEAVING if out else _INSIDE) for out in leaving]),
+            face_color=np.tile(_rgba(f"{_INSIDE}18"), (len(rois), 1)),
+            edge_width=[_THIN if out else _WIDTH for out in leaving],
+        )
+        self._ids += [roi.roi_id for roi in rois]
+        self._drawn |= {roi.roi_id: _Drawn(roi, out) for roi, out in zip(rois, leaving, strict=True)}
+
+    def _place_of(self, roi: Roi) -> Place:
+        place = self.places.of(roi)
+        if place is None:
+            raise ValueError(f"ROI {roi.label} is on nothing that is shown")
+        return place
+
+    def _set_features(self) -> None:
+        """Say which ROI each shape is, in the layer's own table too (assigned whole: else no event comes)."""
+        names = [self._session.rois[roi_id].name for roi_id in self._ids]
+        made = pd.DataFrame({"roi_id": self._ids, "name": names}, dtype=str)
+        if not made.equals(self.layer.features):
+            self.layer.features = made
+            self.layer.feature_defaults = {"roi_id": "", "name": ""}
+        labelled = 0 < len(self._ids) <= _LABELLED
+        if labelled != self._labelled:
+            self._labelled = labelled
+            self.layer.text = _LABELS if labelled else None
+
+    def _set_looks(self, rois: Iterable[Roi]) -> None:
+        """Let those ROIs look so that leave the data, and the others not."""
+        wrong: dict[bool, list[str]] = {True: [], False: []}
+        for roi in rois:
+            drawn = self._drawn[roi.roi_id]
+            if drawn.roi is not roi or drawn.leaving is None:
+                leaving = self._session.marking.empty_share(roi) > 0
+                self._drawn[roi.roi_id] = _Drawn(roi, leaving)
+                if leaving != drawn.leaving:
+                    wrong[leaving].append(roi.roi_id)
+        places = {roi_id: index for index, roi_id in enumerate(self._ids)} if any(wrong.values()) else {}
+        for leaving, roi_ids in wrong.items():
+            if roi_ids:
+                self.layer.selected_data = {places[roi_id] for roi_id in roi_ids}
+                self.layer.current_edge_color = _LEAVING if leaving else _INSIDE
+                self.layer.current_edge_width = _THIN if leaving else _WIDTH
+        if places:
+            self.layer.selected_data = set()
+            self.layer.current_edge_color, self.layer.current_edge_width = _INSIDE, _WIDTH
+
+    def stamp(self, position: Sequence[float], width: float, height: float) -> Roi:
+        """Add a rectangle of a fixed size.
+
+        Parameters
+        ----------
+        position : sequence of float
+            Its middle, world ``(page, y, x)``.
+        width, height : float
+            µm; px where the pixel size is unknown.
+
+        Raises
+        ------
+        ValueError
+            If no FOV lies there, and it is to belong to one.
+        SlicemapError
+            If the pattern for names is none.
+        """
+        marking = self._session.marking
+        page, y, x = self.layer.world_to_data(position)
+        x, y = float(x) + 0.5, float(y) + 0.5
+        place = self._target(round(float(page)), x, y)
+        px = (self._pages.pixel_size_um or 1.0) * place.scale
+        ((own_x, own_y),) = place.to_own([(x, y)])
+        named = {"name": marking.next_names()[0], **place.frame.fields}
+        made = stamp_roi(own_x, own_y, width / px, height / px, **named)
+        marking.add([made])
+        marking.select([made.roi_id])
+        return made
+
+    def _target(self, number: int, x: float, y: float) -> Place:
+        """Give the place of what is drawn on at a point (canvas px) of a page."""
+        on_fovs = self._session.marking.on_fovs
+        return self.places.of_fov_at(number, x, y) if on_fovs else self.places.of_page(number)
+
+    # --- selection ------------------------------------------------------------------------------------------
+    def _on_selected(self, *_: object) -> None:
+        if not self._busy:
+            chosen = sorted(index for index in self.layer.selected_data if index < len(self._ids))
+            with self._quiet():
+                self._session.marking.select(self._ids[index] for index in chosen)
+
+    def _show_selected(self) -> None:
         if self._busy:
             return
-        shown = [(roi, page) for roi in self._session.rois if (page := self._page_of(roi)) is not None]
-        with self._quiet():
-            self.layer.selected_data = set()
-            self.layer.data = []
-            if shown:
-                self.layer.add(
-                    [_vertices(roi, *page) for roi, page in shown],
-                    shape_type=[_shape_type(roi) for roi, _ in shown],
-                )
-            self._set_ids([roi.roi_id for roi, _ in shown])
-
-    def _page_of(self, roi: Roi) -> tuple[int, Page] | None:
-        """Find the page that shows an ROI, with its number."""
-        for number, page in enumerate(self._pages.pages):
-            if page.fov == roi.fov if roi.fov else (not page.fov and page.map.map_id == roi.map_id):
-                return number, page
-        return None
-
-    def _set_ids(self, ids: list[str]) -> None:
-        """Remember which ROI each shape is, in the layer's own table too (assigned whole: else no event comes)."""
-        self._ids = ids
-        names = [self._session.rois[roi_id].name for roi_id in ids]
-        self.layer.features = pd.DataFrame({"roi_id": ids, "name": names}, dtype=str)
+        wanted = set(self._session.marking.selected)
+        chosen = {index for index, roi_id in enumerate(self._ids) if roi_id in wanted}
+        if chosen != set(self.layer.selected_data):
+            with self._quiet():
+                self.layer.selected_data = chosen
 
     # --- layer to table -------------------------------------------------------------------------------------
     def _on_data(self, event: Any) -> None:
-        answer = {"added": self._added, "changed": self._changed, "removed": self._removed}.get(str(event.action))
-        if self._busy or answer is None:
+        action = str(event.action)
+        if self._busy or action not in ("added", "changed", "removed"):
             return
         try:
             with self._quiet():
-                answer()
-        except ValueError as error:
+                if action == "added":
+                    self._added()
+                elif action == "changed":
+                    self._changed(index for index in event.data_indices if 0 <= index < len(self._ids))
+                    self._added()
+                else:
+                    self._removed()
+        except (SlicemapError, ValueError) as error:
             show_warning(f"This shape cannot be an ROI: {error}")
-            # napari is still at work on the shape: take it back when it is done
-            QTimer.singleShot(0, self.refresh)
+        # napari is still at work on the shape: what the table has otherwise is drawn when it is done
+        QTimer.singleShot(0, self.refresh)
 
     def _added(self) -> None:
-        ids = list(self._ids)
-        for index in range(len(ids), len(self.layer.data)):
-            roi = self._roi_at(index, name=self._session.rois.next_name())
-            self._session.add_roi(roi)
-            ids.append(roi.roi_id)
-        self._set_ids(ids)
+        marking, first = self._session.marking, len(self._ids)
+        names = marking.next_names(max(0, len(self.layer.data) - first))
+        made = [self._new_roi(first + number, name) for number, name in enumerate(names)]
+        if not made:
+            return
+        for roi, index in zip(made, range(first, len(self.layer.data)), strict=True):
+            place, (points, _) = self._place_of(roi), self._shape(index)
+            if _same(place.to_canvas(roi.points), points):
+                self._drawn[roi.roi_id] = _Drawn(roi, None)
+        marking.add(made)
+        self._ids += [roi.roi_id for roi in made]
+        marking.select(roi.roi_id for roi in made)
 
-    def _changed(self) -> None:
-        for index, roi_id in enumerate(self._ids):
-            old = self._session.rois[roi_id]
-            new = self._roi_at(index, name=old.name)
+    def _changed(self, indices: Iterable[int]) -> None:
+        changed = []
+        for index in indices:
+            old = self._session.rois[self._ids[index]]
+            points, kind = self._shape(index)
+            new = roi_from_points(self._place_of(old).to_own(points), kind)
             if new.kind != old.kind or not _same(new.points, old.points):
                 shape = {"kind": new.kind, "geometry": new.geometry, **new.model_dump(include=_BOX)}
-                self._session.change_roi(old.model_copy(update=shape))
+                changed.append(old.model_copy(update=shape))
+        for roi in changed:
+            self._drawn[roi.roi_id] = _Drawn(roi, self._drawn[roi.roi_id].leaving)
+        if changed:
+            self._session.marking.change(changed)
 
     def _removed(self) -> None:
         left = [str(roi_id) for roi_id in self.layer.features["roi_id"]]
-        gone = [roi_id for roi_id in self._ids if roi_id not in left]
-        if gone:
-            self._session.remove_rois(gone)
+        gone = [roi_id for roi_id in self._ids if roi_id not in set(left)]
         self._ids = left
+        self._drawn = {roi_id: drawn for roi_id, drawn in self._drawn.items() if roi_id not in gone}
+        if gone:
+            self._session.marking.remove(gone)
 
-    def _roi_at(self, index: int, **fields: str) -> Roi:
-        """Make an ROI of a drawn shape, in the px of the map (or FOV) that its page shows."""
+    def _new_roi(self, index: int, name: str) -> Roi:
+        """Make an ROI of a drawn shape, in the px of the map (or FOV) that it is drawn on."""
+        marking = self._session.marking
+        points, kind = self._shape(index)
+        if marking.turned and kind == "polygon":
+            points, kind = rectangle_on(points), "rotated-rectangle"
+        number = round(float(self.layer.data[index][0, 0]))
+        x, y = np.mean(points, axis=0)
+        place = self._target(number, float(x), float(y))
+        return roi_from_points(place.to_own(points), kind, name=name, **place.frame.fields)
+
+    def _shape(self, index: int) -> tuple[Points, Kind]:
+        """Give a drawn shape's vertices in canvas px, and what it is."""
         corners = np.asarray(self.layer.data[index], dtype=float)
-        shape_type = self.layer.shape_type[index]
+        shape_type = str(self.layer.shape_type[index])
         if shape_type == "ellipse":
             corners = _ellipse(corners)
-        page = self._pages.pages[round(corners[0, 0])]
         # a layer's whole numbers are pixel centres, those of a region pixel corners
-        points = [page.to_own(x + 0.5, y + 0.5) for _, y, x in corners]
-        frame = {"fov": page.fov} if page.fov else {"map_id": page.map.map_id}
-        return roi_from_points(points, _KINDS[str(shape_type)], **fields, **frame)
+        return tuple((float(x) + 0.5, float(y) + 0.5) for _, y, x in corners), _KINDS[shape_type]
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
@@ -150,18 +331,24 @@ class RoiLayer:
             self._busy = busy
 
 
-_BOX = {"x_min", "x_max", "y_min", "y_max"}
-
-
-def _vertices(roi: Roi, number: int, page: Page) -> NDArray[np.float64]:
-    points = [page.to_canvas(x, y) for x, y in roi.points]
-    return np.array([(number, y - 0.5, x - 0.5) for x, y in points])
+def _vertices(roi: Roi, place: Place) -> NDArray[np.float64]:
+    return np.array([(place.number, y - 0.5, x - 0.5) for x, y in place.to_canvas(roi.points)])
 
 
 def _shape_type(roi: Roi) -> str:
     if roi.kind in ("rectangle", "rotated-rectangle") and len(roi.points) == 4:
         return "rectangle"
     return "path" if roi.kind == "line" else "polygon"
+
+
+def _rgba(colour: str) -> tuple[float, ...]:
+    digits = colour.removeprefix("#").ljust(8, "f")
+    return tuple(int(digits[n : n + 2], 16) / 255 for n in (0, 2, 4, 6))
+
+
+def _looks_the_same(one: Roi, other: Roi) -> bool:
+    frames = (one.fov, one.map_id) == (other.fov, other.map_id)
+    return frames and one.kind == other.kind and (one.points is other.points or _same(one.points, other.points))
 
 
 def _same(points: Points, others: Points) -> bool:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import warnings
+import atexit
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 from qtpy.QtCore import QObject
-from qtpy.QtGui import QUndoCommand, QUndoStack
+from qtpy.QtGui import QUndoStack
 
 from ..dataset import Dataset, open_dataset
-from ..errors import SlicemapError
-from ..files import now_iso
-from ..render.profile import Profile
 from ..render.starter import starter_profile
 from ..rois.roi import Roi
 from ..rois.table import RoiTable
 from ..slices.slice_values import number_of
+from .block_loader import BlockLoader
+from .blocks import BlockCache
+from .closing import Closing
 from .galvo_review import GalvoReview
-from .map_layer import VirtualMapLayer
+from .looks import Looks
+from .map_layer import Display, VirtualMapLayer
+from .marking import Marking
+from .on_screen import OnScreen
 from .roi_layer import RoiLayer
+from .settings import read_settings
+from .slice_edits import SliceEdits
 from .veil import ExcludedVeil
 
 if TYPE_CHECKING:
@@ -35,8 +40,18 @@ def session_of(viewer: napari.Viewer) -> Session:
     """Give the one session of a viewer; it is made at the first call."""
     key = getattr(viewer, "__wrapped__", viewer)  # plugins are handed a proxy of the viewer
     if key not in _sessions:
+        from .commands import bind_keys  # which gives its commands to sessions
+
         _sessions[key] = Session(key)
+        bind_keys(key)
     return _sessions[key]
+
+
+@atexit.register
+def _end_all() -> None:
+    """Let all sessions end before Qt is taken down; viewers may never have been closed."""
+    for one in list(_sessions.values()):
+        one.end()
 
 
 class Session:
@@ -59,6 +74,8 @@ class Session:
     """The slice table is another one."""
     profiles_changed = Signal()
     """The profiles are other ones, or another one is active."""
+    look_changed = Signal()
+    """Somebody changed the look of a channel with napari's controls; see :attr:`profile_is_edited`."""
     page_changed = Signal(int)
     """The slider moved."""
 
@@ -70,9 +87,18 @@ class Session:
         self.map_layer: VirtualMapLayer | None = None
         self.roi_layer: RoiLayer | None = None
         self.veil: ExcludedVeil | None = None
+        self.on_screen: OnScreen | None = None
         self.profile_name = ""
+        self.cache_bytes: int | None = None
+        """Bytes of pixels that a dataset opened from now on keeps for the screen; by default what the settings say."""
         self.galvo = GalvoReview(self)
+        self.marking = Marking(self)
+        self.edits = SliceEdits(self)
+        self.looks = Looks(self)
         viewer.dims.events.current_step.connect(self._on_step)
+        window = getattr(viewer, "window", None)
+        if window is not None:
+            Closing(window._qt_window, self.end)
 
     @property
     def viewer(self) -> napari.Viewer:
@@ -109,27 +135,37 @@ class Session:
             If it cannot be opened; what was open stays.
         """
         dataset = source if isinstance(source, Dataset) else open_dataset(source)
-        profile = dataset.profiles.get_default()
-        if profile is None:
-            profile = starter_profile(list(dataset.fovs.values()))
-        layer = VirtualMapLayer(dataset, profile)
+        settings = read_settings()
+        if settings.profile in dataset.profiles.names:
+            profile = dataset.profiles[settings.profile]
+        else:
+            profile = dataset.profiles.get_default() or starter_profile(list(dataset.fovs.values()))
+        kept = settings.cache_bytes if self.cache_bytes is None else self.cache_bytes
+        loader = BlockLoader(BlockCache(kept), settings.threads)
+        layer = VirtualMapLayer(dataset, profile, loader)
         self.close()
         self.dataset, self.map_layer, self.profile_name = dataset, layer, profile.name
         if profile.name not in dataset.profiles.names:
             # not saved: a starter profile is a guess until somebody says it is good
             dataset.profiles = dataset.profiles.with_profile(profile)
         self.undo_stack.clear()
-        self._show(layer, map_id)
+        self.marking.open(dataset)
+        self.edits.begin(dataset)
+        self._show(layer, loader, map_id)
+        self.set_display(settings.display)
         self.opened.emit()
         return dataset
 
-    def _show(self, layer: VirtualMapLayer, map_id: str | None) -> None:
+    def _show(self, layer: VirtualMapLayer, loader: BlockLoader, map_id: str | None) -> None:
         viewer = self.viewer
+        self.on_screen = OnScreen(viewer, layer, loader, self.why_excluded)
+        layer.look_changed.connect(self.look_changed.emit)
         for one in layer.layers:
             viewer.add_layer(one)
         self.roi_layer = RoiLayer(self, layer.pages)
         viewer.add_layer(self.roi_layer.layer)
         self.veil = ExcludedVeil(self, layer.pages)
+        self.on_screen.speak_for(self.roi_layer.layer, self.veil.layer)
         viewer.canvas.overlays.scale_bar.visible = True
         viewer.dims.axis_labels = ("slice", "y", "x")
         number = max(0, layer.pages.index_of(map_id)) if map_id else self._first_used_page()
@@ -137,6 +173,7 @@ class Session:
         viewer.canvas.overlays.text.visible = True
         self._say_page(number)
         self.look_at(number)
+        layer.reveal()
 
     def _first_used_page(self) -> int:
         """Give the first page whose slice is to be used: that is where work begins."""
@@ -145,16 +182,36 @@ class Session:
 
     def close(self) -> None:
         """Take the dataset's layers out of the viewer."""
-        viewer, layer = self.viewer, self.map_layer
-        mine: list[Any] = [] if layer is None else list(layer.layers)
+        layers = self.viewer.layers
+        for one in self._let_go():
+            if one in layers:
+                layers.remove(one)
+
+    def end(self) -> None:
+        """Let everything go, because the viewer is closed.
+
+        Layers know the canvas, and the canvas the viewer: a session that held them would keep a closed viewer in
+        memory. Commands belong to Qt, and hold the session.
+        """
+        self._let_go()
+        self.undo_stack.blockSignals(True)
+        self.undo_stack.clear()
+        if (viewer := self._viewer()) is not None:
+            _sessions.pop(viewer, None)
+
+    def _let_go(self) -> list[Any]:
+        """Stop reading, drawing and listening; give the layers that there were."""
+        layer = self.map_layer
+        mine: list[Any] = [] if layer is None else layer.all_layers
+        if self.on_screen is not None:
+            self.on_screen.close()
         for part in (self.veil, self.roi_layer):
             if part is not None:
                 part.detach()
                 mine.append(part.layer)
-        self.dataset = self.map_layer = self.roi_layer = self.veil = None
-        for one in mine:
-            if one in viewer.layers:
-                viewer.layers.remove(one)
+        self.edits.leave()
+        self.dataset = self.map_layer = self.roi_layer = self.veil = self.on_screen = None
+        return mine
 
     # --- looking --------------------------------------------------------------------------------------------
     @property
@@ -221,6 +278,22 @@ class Session:
         columns = left + window.x0 * size < x + half[1] and left + window.x1 * size > x - half[1]
         return bool(rows and columns)
 
+    @property
+    def display(self) -> Display:
+        """How the channels are shown."""
+        return "channels" if self.map_layer is None else self.map_layer.display
+
+    def set_display(self, display: Display) -> None:
+        """Show the channels one by one (``channels``), or exactly what an export gives (``composite``).
+
+        Raises
+        ------
+        ValueError
+            If there is no such display.
+        """
+        if self.map_layer is not None:
+            self.map_layer.set_display(display)
+
     # --- deciding -------------------------------------------------------------------------------------------
     def why_excluded(self, number: int) -> str:
         """Say why the slice of a page is not to be used, or ``""``; a FOV that is shown alone is of no slice."""
@@ -232,6 +305,8 @@ class Session:
     def set_slices(self, rows: Mapping[str, dict[str, Any]] | None) -> None:
         """Decide by another slice table: what it excludes is greyed and left out of exports. No file is written.
 
+        Edits that are not saved stay, over this table.
+
         Parameters
         ----------
         rows : mapping of str to dict, or None
@@ -239,11 +314,11 @@ class Session:
         """
         if self.dataset is None:
             return
-        self.dataset.slices = rows
+        self.dataset.slices = self.edits.over(rows)
         self._on_slices()
 
     def reload_slices(self) -> None:
-        """Read the slice table anew, because something else wrote it.
+        """Read the slice table anew, because something else wrote it; edits that are not saved stay.
 
         Raises
         ------
@@ -253,7 +328,7 @@ class Session:
         if self.dataset is None:
             return
         self.dataset.reload_slices()
-        self._on_slices()
+        self.set_slices(self.dataset.slices)
 
     def _on_slices(self) -> None:
         self._say_page(self.page_number)
@@ -267,83 +342,44 @@ class Session:
 
     def add_roi(self, roi: Roi) -> None:
         """Add an ROI, and save the table."""
-        self._set_rois(f"add {roi.label}", self.rois.with_roi(roi))
+        self.marking.add([roi])
 
     def change_roi(self, roi: Roi) -> None:
         """Put an ROI in place of the one of its id, and save the table."""
-        changed = roi.model_copy(update={"updated_at": now_iso()})
-        self._set_rois(f"change {roi.label}", self.rois.with_roi(changed))
+        self.marking.change([roi])
 
     def remove_rois(self, roi_ids: list[str]) -> None:
         """Remove ROIs, and save the table."""
-        table = self.rois
-        for roi_id in roi_ids:
-            table = table.without(roi_id)
-        self._set_rois(f"remove {len(roi_ids)} ROI" + ("s" if len(roi_ids) > 1 else ""), table)
-
-    def _set_rois(self, name: str, table: RoiTable) -> None:
-        before = self.rois
-        self.undo_stack.push(_Command(name, lambda: self._store_rois(table), lambda: self._store_rois(before)))
-
-    def _store_rois(self, table: RoiTable) -> None:
-        if self.dataset is None:
-            return
-        self.dataset.rois = table
-        try:
-            table.write(self.dataset.places.written("rois"))
-        except OSError as error:
-            place = self.dataset.places.written("rois")
-            warnings.warn(
-                f"The ROIs could not be saved to {place} ({error.strerror}); they are kept while napari is open. "
-                "Make a project in a folder of yours: slicemap init DATA --project-folder FOLDER",
-                stacklevel=2,
-            )
-        self.rois_changed.emit()
+        self.marking.remove(roi_ids)
 
     def activate_profile(self, name: str) -> None:
-        """Show the channels by a saved profile.
+        """Show the channels by a profile, in place of what is shown.
 
         Raises
         ------
         UnknownNameError
             If there is none of that name.
         """
-        if self.dataset is None or self.map_layer is None:
-            return
-        self.map_layer.apply(self.dataset.profiles[name])
-        self.profile_name = name
-        self.profiles_changed.emit()
+        self.looks.choose(name)
 
-    def save_profile(self, name: str) -> None:
+    @property
+    def profile_is_edited(self) -> bool:
+        """Whether napari's controls show something else than the active profile says."""
+        if self.dataset is None or self.map_layer is None:
+            return False
+        return self.map_layer.settings() != dict(self.dataset.profiles[self.profile_name].channels)
+
+    def save_profile(self, name: str = "") -> None:
         """Save what napari's controls show now as a profile; masks and annotations keep their styles.
+
+        Parameters
+        ----------
+        name : str
+            Of the profile; by default the active one's, whose channels it replaces.
 
         Raises
         ------
         SlicemapError
-            If there is nothing open.
+            If there is nothing open, if the file cannot be written to, or if something else changed that profile in it.
         """
-        if self.dataset is None or self.map_layer is None:
-            raise SlicemapError("there is no dataset open, so there is no profile to save")
-        book = self.dataset.profiles
-        base = book[name] if name in book.names else book[self.profile_name]
-        made = Profile(name=name, channels=self.map_layer.settings(), masks=base.masks, annotations=base.annotations)
-        changed = book.with_profile(made)
-        changed.write(self.dataset.places.written("profiles"))
-        self.dataset.profiles, self.profile_name = changed, name
-        self.profiles_changed.emit()
-
-
-class _Command(QUndoCommand):
-    """A change with a name: how to do it, and how to undo it."""
-
-    def __init__(self, name: str, do: Callable[[], None], undo: Callable[[], None]) -> None:
-        super().__init__(name)
-        self._do, self._undo = do, undo
-
-    def redo(self) -> None:
-        """Do it; Qt calls this when the command is pushed, too."""
-        self._do()
-
-    def undo(self) -> None:
-        """Undo it."""
-        self._undo()
+        self.looks.save(name)

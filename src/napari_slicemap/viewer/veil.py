@@ -45,6 +45,7 @@ class ExcludedVeil:
             edge_width=0,
             opacity=_OPACITY,
         )
+        self._excluded: list[int] | None = None
         self.refresh()
         session.slices_changed.connect(self.refresh)
 
@@ -54,7 +55,11 @@ class ExcludedVeil:
 
     def refresh(self) -> None:
         """Draw the veil anew, as the slice table says."""
-        covers = [_cover(n, page) for n, page in enumerate(self._pages.pages) if self._session.why_excluded(n)]
+        excluded = [number for number in range(len(self._pages.pages)) if self._session.why_excluded(number)]
+        if excluded == self._excluded and len(self.layer.data) == len(excluded):
+            return  # shapes take long to draw, and most edits of the table exclude nothing
+        self._excluded = excluded
+        covers = [_cover(number, self._pages.pages[number]) for number in excluded]
         self.layer.data = []
         if covers:
             self.layer.add_rectangles(covers)

@@ -20,6 +20,16 @@ def show(
         bool, typer.Option("--all-columns", "-a", help="Show every column as it is in the file.")
     ] = False,
     excluded: Annotated[bool, typer.Option("--excluded", "-x", help="Show only slices that are left out.")] = False,
+    where: Annotated[
+        str,
+        typer.Option(
+            "--where",
+            "-w",
+            metavar="TEXT",
+            help="Show only slices for which a condition holds, or that hold these words.",
+            show_default=False,
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Show a slice table: what is used, what is not and why, and what was stamped on each slice.
@@ -33,15 +43,18 @@ def show(
 
     [bold]slicemap slices show slice_config.csv --excluded[/bold]
 
+    [bold]slicemap slices show slice_config.csv --where "quality < 0.3 and use"[/bold]
+
     [bold]slicemap slices show slice_config.csv --json[/bold]
     """
     from ...files import to_json
+    from ...slices.filtering import filter_slices
     from ...slices.slice_config import is_used, read
     from ...slices.summary import summarise
 
     rows = read(table)
     summary = summarise(rows)
-    shown = {one: row for one, row in rows.items() if not (excluded and is_used(row))}
+    shown = {one: rows[one] for one in filter_slices(rows, where) if not (excluded and is_used(rows[one]))}
     if as_json:
         typer.echo(to_json(_facts(shown, summary)))
         return

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QScrollArea, QSplitter, QVBoxLayout, QWidget
 from ....slices.galvo.decisions import Finding
 from ....slices.galvo.record import GalvoRecord
 from ....slices.slice_values import number_of
+from ...desk import is_behind
 from ...session import session_of
 from ..background import Background
 from ..parts import bullets, guard_wheel
@@ -232,7 +233,8 @@ class GalvoInspectorDock(QWidget):
         self.desk.say("")
         self.looking.choose(slice_id)
         self.deciding.choose(slice_id)
-        self._session.show_slice(slice_id)
+        if not is_behind(self):  # there nobody chose it: the map stays where it is
+            self._session.show_slice(slice_id)
 
     def _on_shown(self, _slice_id: str) -> None:
         """Say in the list what was found."""

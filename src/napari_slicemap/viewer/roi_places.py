@@ -1,0 +1,97 @@
+"""Where ROIs lie on the canvas: those of a map on its page, those of a FOV where its tile is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..rois.frames import Frame
+from ..rois.roi import Points, Roi
+from .pages import Page, Pages
+
+
+@dataclass(frozen=True)
+class Place:
+    """A frame on the canvas.
+
+    Parameters
+    ----------
+    number : int
+        Its page.
+    dx, dy : float
+        Where its corner lies, canvas px.
+    scale : float
+        Canvas px per px of the frame.
+    frame : Frame
+        The map or FOV.
+    """
+
+    number: int
+    dx: float
+    dy: float
+    scale: float
+    frame: Frame
+
+    def to_own(self, points: Sequence[tuple[float, float]]) -> Points:
+        """Take points ``(x, y)`` from canvas px to px of the frame."""
+        return tuple(((x - self.dx) / self.scale, (y - self.dy) / self.scale) for x, y in points)
+
+    def to_canvas(self, points: Points) -> Points:
+        """Take points ``(x, y)`` from px of the frame to canvas px."""
+        return tuple((x * self.scale + self.dx, y * self.scale + self.dy) for x, y in points)
+
+
+class RoiPlaces:
+    """Finds the place of each frame.
+
+    Parameters
+    ----------
+    pages : Pages
+        What is on the canvas.
+    """
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._places: dict[Frame, Place] = {}
+        for number, page in enumerate(pages.pages):
+            frame = Frame(fov=page.fov) if page.fov else Frame(map_id=page.map.map_id)
+            self._places.setdefault(frame, Place(number, page.dx, page.dy, page.scale, frame))
+        for number, page in enumerate(pages.pages):
+            for place in _of_tiles(number, page):
+                self._places.setdefault(place.frame, place)
+
+    def of(self, roi: Roi) -> Place | None:
+        """Give the place of what an ROI is on; ``None`` where that is not on the canvas."""
+        return self._places.get(Frame.of(roi))
+
+    def of_page(self, number: int) -> Place:
+        """Give the place of the map (or FOV) that a page shows."""
+        page = self._pages.pages[number]
+        return self._places[Frame(fov=page.fov) if page.fov else Frame(map_id=page.map.map_id)]
+
+    def of_fov_at(self, number: int, x: float, y: float) -> Place:
+        """Give the place of the FOV that shows a point (canvas px) of a page.
+
+        Raises
+        ------
+        ValueError
+            If no FOV lies there.
+        """
+        page = self._pages.pages[number]
+        name = page.fov or page.map.locate(x - page.dx, y - page.dy)
+        if name is None:
+            raise ValueError("no FOV lies under its middle; draw it on the map, or elsewhere")
+        place = self._places[Frame(fov=name)]
+        if place.number != number:
+            raise ValueError(f"FOV {name} lies on several maps; draw it on the map")
+        return place
+
+
+def _of_tiles(number: int, page: Page) -> list[Place]:
+    if page.fov:
+        return []
+    made = []
+    for tile in page.map.placement.tiles:
+        dx, dy = page.dx + tile.window.x0, page.dy + tile.window.y0
+        made.append(Place(number, dx, dy, 1 / tile.ratio, Frame(fov=tile.name)))
+    return made
