@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..reports.templating import template
 from .evaluation import OWN, PLAIN, Evaluation
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from .evaluate import RocPoint
 
+_TEMPLATE = Path(__file__).parent / "templates" / "roc.svg.j2"
 _WIDTH, _HEIGHT = 720, 440
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 700, 38, 384
 _NONE = 64.0  # px at the left for points without any false alarm, which the logarithm has no place for
@@ -84,7 +83,7 @@ def roc_svg(found: Evaluation) -> str:
         The text of an SVG file; the same figures give the same text. The axis of false alarms is logarithmic, and none
         at all has a place of its own.
     """
-    return _environment().get_template("roc.svg.j2").render(picture=lay_out(found))
+    return template(_TEMPLATE).render(picture=lay_out(found))
 
 
 def lay_out(found: Evaluation) -> RocPicture:
@@ -173,24 +172,3 @@ def _at(curve: Sequence[RocPoint], threshold: float) -> RocPoint:
 def _said(curve: Sequence[RocPoint], threshold: float) -> str:
     point = _at(curve, threshold)
     return f"{point.recall:.1%} found and {point.false_alarms:.1%} false alarms at {point.threshold:g}"
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.globals["px"] = _px
-    return made
-
-
-def _px(length: float) -> str:
-    """Write a length to a tenth of a px, without digits that say nothing."""
-    return f"{length:.1f}".removesuffix(".0")

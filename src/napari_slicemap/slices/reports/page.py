@@ -7,15 +7,12 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...files import write_text
+from .templating import template
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
+_TEMPLATE = Path(__file__).parent / "templates" / "page.html.j2"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -171,26 +168,4 @@ def page_html(page: Page) -> str:
     """Give a report as the text of one HTML file; the same page gives the same text."""
     from .chart import chart
 
-    template = _environment().get_template("page.html.j2")
-    return template.render(page=page, charts=[chart(plot) for plot in page.plots])
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.globals["px"] = _px
-    return made
-
-
-def _px(length: float) -> str:
-    """Write a length to a tenth of a px, without digits that say nothing."""
-    return f"{length:.1f}".removesuffix(".0")
+    return template(_TEMPLATE).render(page=page, charts=[chart(plot) for plot in page.plots])
