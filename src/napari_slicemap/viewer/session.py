@@ -81,6 +81,7 @@ class Session:
 
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = weakref.ref(viewer)
+        self._ended = False
         self._alive = QObject()  # owns the undo stack, so that Qt frees it with the session
         self.undo_stack = QUndoStack(self._alive)
         self.dataset: Dataset | None = None
@@ -193,6 +194,9 @@ class Session:
         Layers know the canvas, and the canvas the viewer: a session that held them would keep a closed viewer in
         memory. Commands belong to Qt, and hold the session.
         """
+        if self._ended:  # at the end of Python, Qt says once more that the window is gone, and has freed the history
+            return
+        self._ended = True
         self._let_go()
         self.undo_stack.blockSignals(True)
         self.undo_stack.clear()
