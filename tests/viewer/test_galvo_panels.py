@@ -14,14 +14,14 @@ from qtpy.QtGui import QImage, QWheelEvent
 from qtpy.QtWidgets import QAbstractButton, QApplication
 
 from napari_slicemap.slices.galvo import GalvoScore, galvo_artifact_score, inspect_slice
+from napari_slicemap.viewer.docks.colours import colours_of
 from napari_slicemap.viewer.docks.galvo_inspector.before_after import BeforeAfter
-from napari_slicemap.viewer.docks.galvo_inspector.colours import colours_of
-from napari_slicemap.viewer.docks.galvo_inspector.painting import image_of
 from napari_slicemap.viewer.docks.galvo_inspector.patches import compose, grey, limits_of, without_return
 from napari_slicemap.viewer.docks.galvo_inspector.profile_plot import ProfilePlot
 from napari_slicemap.viewer.docks.galvo_inspector.ring import band_edges, band_pieces, band_start, shift_at
 from napari_slicemap.viewer.docks.galvo_inspector.score_bars import ScoreBars
 from napari_slicemap.viewer.docks.galvo_inspector.sentences import Edges, edges_of, sentences_of
+from napari_slicemap.viewer.docks.galvo_inspector.tile_painting import image_of
 from napari_slicemap.viewer.docks.galvo_inspector.tile_strips import Strip, TileStrips
 
 LINES, N_EXTRA, COLUMNS = 100, 20, 40

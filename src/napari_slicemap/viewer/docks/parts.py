@@ -1,11 +1,11 @@
-"""Small parts of docks: sections that fold, rows, words for sizes and times."""
+"""Small parts of docks: sections that fold, rows, shortcuts, undo in words, words for sizes and times."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt
-from qtpy.QtGui import QIcon, QPixmap, QResizeEvent
+from qtpy.QtGui import QIcon, QKeySequence, QPixmap, QResizeEvent, QShortcut, QUndoStack
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 from superqt import QCollapsible
 
@@ -204,3 +204,31 @@ def time_text(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def add_shortcut(keys: str, dock: QWidget, command: Callable[[], object]) -> QShortcut:
+    """Let a key do something wherever in the dock the focus is; a field that is typed in keeps its letters."""
+    made = QShortcut(QKeySequence(keys), dock)
+    made.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+    made.setAutoRepeat(False)
+    made.activated.connect(command)
+    return made
+
+
+def without_argument(command: Callable[[], object], *_: object) -> None:
+    """Call a command without the state of the button that asks for it."""
+    command()
+
+
+def undo(stack: QUndoStack, say: Callable[[str], object]) -> None:
+    """Undo the last change, and say which it was."""
+    if stack.canUndo():
+        say(f"Undone: {stack.undoText()}.")
+        stack.undo()
+
+
+def redo(stack: QUndoStack, say: Callable[[str], object]) -> None:
+    """Make the change again that was undone last, and say which it was."""
+    if stack.canRedo():
+        say(f"Made again: {stack.redoText()}.")
+        stack.redo()

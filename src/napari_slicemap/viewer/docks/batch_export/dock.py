@@ -9,7 +9,7 @@ from typing import Any
 
 import napari
 import pydantic
-from qtpy.QtCore import QEvent, Qt, QTimer, QUrl, Signal
+from qtpy.QtCore import Qt, QTimer, QUrl, Signal
 from qtpy.QtGui import QDesktopServices, QGuiApplication
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
@@ -20,8 +20,9 @@ from ....export.shell import shell_command
 from ....files import explain
 from ...session import session_of
 from ..background import Background
+from ..dock import Dock
 from ..item_picker import ItemPicker, Pick
-from ..parts import Section, bullets, guard_wheel, words_of
+from ..parts import Section, bullets, guard_wheel, without_argument, words_of
 from . import work
 from .desk import Desk
 from .drawn import Drawn
@@ -40,7 +41,7 @@ _SHOWN_FAULTS = 6
 _WIDTH_PX = 360
 
 
-class BatchExportDock(QWidget):
+class BatchExportDock(Dock):
     """Exports FOVs, ROIs, cells, maps and stacks through the same plan as the shell.
 
     Parameters
@@ -128,7 +129,7 @@ class BatchExportDock(QWidget):
             (self.desk.open, self._open_folder),
             (self.desk.copy, self._copy),
         ):
-            button.clicked.connect(partial(_without_argument, command))
+            button.clicked.connect(partial(without_argument, command))
         self._session.opened.connect(self._fill)
         self._session.rois_changed.connect(self._fill_items)
         self._session.slices_changed.connect(self._fill_decided)
@@ -346,17 +347,6 @@ class BatchExportDock(QWidget):
         expanded = {name: section.isExpanded() for name, section in self.sections.items()}
         keep(self._session, Kept(self._wishes(), self.where.labour(), self.what.tabs.currentIndex(), expanded))
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """See the dock being taken out of the window: napari gives it no other sign of its closing."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self._leave()
-
-    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Stop what is being done, and stop listening."""
-        self._leave()
-        super().closeEvent(event)
-
     def _leave(self) -> None:
         self._keep()
         self._timer.stop()
@@ -376,8 +366,3 @@ def _cells_or_fault(dataset: Dataset) -> list[Pick] | str:
         return cell_picks(dataset)
     except SlicemapError as error:
         return str(error)
-
-
-def _without_argument(command: Any, *_: object) -> None:
-    """Call a command without the state of the button that asks for it."""
-    command()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from .colours import THEME, Colours, colours_of
-from .painting import TEXT_PX, small_font
+from ..colours import THEME, Colours, colours_of
+from ..painting import TEXT_PX, small_font
 from .pane import Pane, Scene
 from .patches import Axis, as_picture, compose, grey, limits_of, without_return
 from .ring import band_edges

@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject
 
 from ....errors import SlicemapError
 from ...session import Session
-from ..parts import bullets, words_of
+from ..parts import bullets, redo, undo, words_of
 from .desk import Desk
 from .ledger import Ledger
 from .panels import Panels
@@ -75,17 +75,11 @@ class Deciding(QObject):
 
     def undo(self) -> None:
         """Undo the last change of the session."""
-        stack = self._session.undo_stack
-        if stack.canUndo():
-            self._desk.say(f"Undone: {stack.undoText()}.")
-            stack.undo()
+        undo(self._session.undo_stack, self._desk.say)
 
     def redo(self) -> None:
         """Make the change again that was undone last."""
-        stack = self._session.undo_stack
-        if stack.canRedo():
-            self._desk.say(f"Made again: {stack.redoText()}.")
-            stack.redo()
+        redo(self._session.undo_stack, self._desk.say)
 
     def _decide(self, said: str, **decision: Any) -> None:
         found = None if self._panels.look is None else self._panels.look.found

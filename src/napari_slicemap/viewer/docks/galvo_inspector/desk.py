@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QLineEdit, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from ..parts import row, small
@@ -91,13 +88,4 @@ def button(text: str, tip: str) -> QPushButton:
     """Make a button that says in its tooltip what it does."""
     made = QPushButton(text)
     made.setToolTip(tip)
-    return made
-
-
-def add_shortcut(keys: str, dock: QWidget, command: Callable[[], object]) -> QShortcut:
-    """Let a key do something wherever in the dock the focus is; a field that is typed in keeps its letters."""
-    made = QShortcut(QKeySequence(keys), dock)
-    made.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-    made.setAutoRepeat(False)
-    made.activated.connect(command)
     return made

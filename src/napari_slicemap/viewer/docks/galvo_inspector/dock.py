@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import napari
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from ....slices.galvo.decisions import Finding
@@ -16,9 +14,10 @@ from ....slices.slice_values import number_of
 from ...desk import is_behind
 from ...session import session_of
 from ..background import Background
-from ..parts import bullets, guard_wheel
+from ..dock import Dock
+from ..parts import add_shortcut, bullets, guard_wheel, without_argument
 from .deciding import Deciding
-from .desk import AllSlices, Desk, add_shortcut
+from .desk import AllSlices, Desk
 from .detecting import Detecting
 from .fix_dialog import FixDialog
 from .held_key import HeldKey
@@ -37,7 +36,7 @@ _NO_TILES = (
 )
 
 
-class GalvoInspectorDock(QWidget):
+class GalvoInspectorDock(Dock):
     """Looks at the mirror's return slice by slice, and decides which slices are to be fixed.
 
     Parameters
@@ -118,7 +117,7 @@ class GalvoInspectorDock(QWidget):
             (self.desk.undo, self.deciding.undo),
             (self.desk.redo, self.deciding.redo),
         ):
-            button.clicked.connect(partial(_without_argument, command))
+            button.clicked.connect(partial(without_argument, command))
         self.desk.note.returnPressed.connect(self._on_note)
         session = self._session
         session.opened.connect(self._fill)
@@ -290,17 +289,6 @@ class GalvoInspectorDock(QWidget):
         self.desk.say(f"This went wrong unexpectedly: {error}. napari's notification has the details.")
         raise error
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """See the dock being taken out of the window: napari gives it no other sign of its closing."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self._leave()
-
-    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Stop what is being done, and stop listening."""
-        self._leave()
-        super().closeEvent(event)
-
     def _leave(self) -> None:
         self.held.release()
         self.looking.stop()
@@ -318,8 +306,3 @@ class GalvoInspectorDock(QWidget):
             signal.disconnect(slot, missing_ok=True)
         self._theme_event.disconnect(self._on_theme)
         self.detecting.leave()
-
-
-def _without_argument(command: Callable[[], object], *_: object) -> None:
-    """Call a command without the state of the button that asks for it."""
-    command()

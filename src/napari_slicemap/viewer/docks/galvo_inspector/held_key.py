@@ -8,7 +8,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QWidget
 
-from .desk import add_shortcut
+from ..parts import add_shortcut
 
 _ENDS = (QEvent.Type.WindowDeactivate, QEvent.Type.ApplicationDeactivate)
 

@@ -10,9 +10,10 @@ from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QImage, QPainter, QPaintEvent, QPen, QResizeEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from .colours import THEME, Colours, colours_of
-from .painting import along, fitted, image_of, say, scaled_for, small_font
+from ..colours import THEME, Colours, colours_of
+from ..painting import fitted, say, scaled_for, small_font
 from .patches import Axis
+from .tile_painting import along, image_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidge
 # isort: split
 import pyqtgraph as pg  # takes the binding of Qt that is imported already
 
-from .colours import THEME, Colours, clear, colours_of
-from .painting import TEXT_PX, small_font
+from ..colours import THEME, Colours, clear, colours_of
+from ..painting import TEXT_PX, small_font
 from .return_band import ReturnBand
 from .ring import band_start, shift_at
 

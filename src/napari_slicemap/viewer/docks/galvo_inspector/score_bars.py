@@ -8,8 +8,8 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
 from ....slices.galvo import THRESHOLD, GalvoScore
 from ....slices.galvo.score import ANOMALY_SHARE, CONTRAST_SHARE, SHARPNESS_SHARE
-from .colours import THEME, Colours, clear, colours_of
-from .painting import TEXT_PX, small_font
+from ..colours import THEME, Colours, clear, colours_of
+from ..painting import TEXT_PX, small_font
 from .sentences import CONSIDER, Edges, Sentences, sentences_of
 
 _BAR_PX, _ROW_PX, _SPARE_PX = 12, 20, 4

@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, 
 from ....slices.galvo.decisions import CONFIDENCE, Standing, standing
 from ....slices.galvo.record import DETECTION, IN_TABLE, GalvoRecord
 from ....slices.slice_values import id_key, number_of
+from ..colours import THEME, colours_of
 from ..row_model import RowModel
-from .colours import THEME, colours_of
 from .ring import is_near
 from .sentences import CONSIDER
 

@@ -10,10 +10,11 @@ from qtpy.QtCore import QRect, QSize, Qt, Signal
 from qtpy.QtGui import QImage, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QAbstractButton, QButtonGroup, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from .colours import THEME, Colours, clear, colours_of
-from .painting import along, fitted, image_of, say, scaled_for, small_font
+from ..colours import THEME, Colours, clear, colours_of
+from ..painting import fitted, say, scaled_for, small_font
 from .patches import Axis, as_picture, grey, limits_of
 from .ring import band_edges, band_pieces
+from .tile_painting import along, image_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

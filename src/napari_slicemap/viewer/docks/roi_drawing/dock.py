@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import napari
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QVBoxLayout
 
 from ....errors import SlicemapError
 from ....rois.roi import Roi
 from ...session import session_of
 from ..background import Background
-from ..parts import bullets, counted, guard_wheel, row, small, words_of
+from ..dock import Dock
+from ..parts import bullets, counted, guard_wheel, row, small, without_argument, words_of
 from .copy_dialog import CopyDialog
 from .files import ask_export, ask_import
 from .hand import Hand
@@ -29,7 +29,7 @@ _NOTHING_OPEN = "Open an acquisition first: drag its folder into napari, or File
 _NO_ROIS = "No ROIs yet. Choose a tool above and draw on the map; they are saved as you draw."
 
 
-class RoiDrawingDock(QWidget):
+class RoiDrawingDock(Dock):
     """Draws ROIs, and lists them.
 
     Parameters
@@ -107,7 +107,7 @@ class RoiDrawingDock(QWidget):
             (self.undo, session.undo_stack.undo),
             (self.redo, session.undo_stack.redo),
         ):
-            button.clicked.connect(partial(_without_argument, command))
+            button.clicked.connect(partial(without_argument, command))
         session.undo_stack.indexChanged.connect(self._suit)
         session.opened.connect(self._fill)
         session.rois_changed.connect(self._on_rois)
@@ -256,17 +256,10 @@ class RoiDrawingDock(QWidget):
         raise error
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Look for what other programs wrote, and see the dock being taken out of the window."""
+        """Look for what other programs wrote, too."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.ActivationChange and self.isActiveWindow():
             self._marking.look_for_changes()
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self._leave()
-
-    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Stop what is being done, and stop listening."""
-        self._leave()
-        super().closeEvent(event)
 
     def _leave(self) -> None:
         if self._left:
@@ -295,8 +288,3 @@ def _button(text: str, tip: str) -> QPushButton:
     made = QPushButton(text)
     made.setToolTip(tip)
     return made
-
-
-def _without_argument(command: Callable[[], object], *_: object) -> None:
-    """Call a command without the state of the button that asks for it."""
-    command()

@@ -23,8 +23,8 @@ from ....errors import FileFormatError
 from ....slices.decision import is_used
 from ....slices.galvo.decisions import band
 from ....slices.slice_config import validate_value
-from ..galvo_inspector.colours import THEME, Colours, clear, colours_of
-from ..galvo_inspector.painting import fitted, say, small_font
+from ..colours import THEME, Colours, clear, colours_of
+from ..painting import fitted, say, small_font
 from .columns import GALVO_SCORE, WORDS, Column, badges_of
 from .model import SliceModel
 

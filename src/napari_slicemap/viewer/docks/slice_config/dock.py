@@ -19,9 +19,9 @@ from ....slices.slice_values import number_of
 from ...galvo_places import GalvoPlaces
 from ...session import session_of
 from ..background import Background
-from ..galvo_inspector.desk import add_shortcut
+from ..dock import Dock
 from ..galvo_inspector.reading import Records, read_records_of
-from ..parts import bullets, counted, words_of
+from ..parts import add_shortcut, bullets, counted, without_argument, words_of
 from .desk import Desk, EmptyState, FilterLine, Offer
 from .editing import Editing
 from .menus import Menus
@@ -36,7 +36,7 @@ _NO_TABLE = "No slice table yet. Generate one from this dataset: {} will be in i
 _NO_SLICES = "No slice table yet, and the dataset has no slices to make one of: its FOVs lie on no map."
 
 
-class SliceConfigDock(QWidget):
+class SliceConfigDock(Dock):
     """Shows the slice table, and edits it; the viewer follows the row, and the row the viewer.
 
     Parameters
@@ -109,7 +109,7 @@ class SliceConfigDock(QWidget):
             (self.desk.undo, self.editing.undo),
             (self.desk.redo, self.editing.redo),
         ):
-            button.clicked.connect(partial(_without_argument, command))
+            button.clicked.connect(partial(without_argument, command))
         session = self._session
         session.undo_stack.indexChanged.connect(self._on_history)
         for signal, slot in self._heard:
@@ -253,17 +253,6 @@ class SliceConfigDock(QWidget):
         else:
             super().keyPressEvent(event)
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """See the dock being taken out of the window: napari gives it no other sign of its closing."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self._leave()
-
-    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Stop what is being done, and stop listening; edits that are not saved stay in the session."""
-        self._leave()
-        super().closeEvent(event)
-
     def _leave(self) -> None:
         if self._is_left:
             return
@@ -286,11 +275,6 @@ def _records_of(places: GalvoPlaces, slice_ids: list[str], asked: Asked) -> Reco
     there = {path.name for path in places.diagnostics.glob("slice_*.json")}
     known = [one for one in slice_ids if diagnostics_path(places.diagnostics, one).name in there]
     return read_records_of(places, known, asked)
-
-
-def _without_argument(command: Callable[[], object], *_: object) -> None:
-    """Call a command without the state of the button that asks for it."""
-    command()
 
 
 def _clock(time: str) -> str:

@@ -14,7 +14,7 @@ from ....slices.edits import FLAGS, Clash, Imported
 from ....slices.ids import id_ranges
 from ...session import Session
 from ...slice_edits import SeenOnDisk, SliceEdits
-from ..parts import bullets, counted, words_of
+from ..parts import bullets, counted, redo, undo, words_of
 from .desk import Desk
 from .dialogs import ClashDialog, TrailDialog
 from .view import SliceTable
@@ -100,17 +100,11 @@ class Editing(QObject):
     # --- history ------------------------------------------------------------------------------------------------
     def undo(self) -> None:
         """Undo the last change of the session."""
-        stack = self._session.undo_stack
-        if stack.canUndo():
-            self._desk.say(f"Undone: {stack.undoText()}.")
-            stack.undo()
+        undo(self._session.undo_stack, self._desk.say)
 
     def redo(self) -> None:
         """Make the change again that was undone last."""
-        stack = self._session.undo_stack
-        if stack.canRedo():
-            self._desk.say(f"Made again: {stack.redoText()}.")
-            stack.redo()
+        redo(self._session.undo_stack, self._desk.say)
 
     # --- the file -----------------------------------------------------------------------------------------------
     def save(self) -> ClashDialog | None:

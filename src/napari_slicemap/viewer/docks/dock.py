@@ -1,0 +1,27 @@
+"""What every dock does: it stops what it is doing when it is closed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QWidget
+
+
+class Dock(QWidget):
+    """A widget that napari puts into a dock; :meth:`_leave` is called when it is closed or taken out of the window."""
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """See the dock being taken out of the window: napari gives it no other sign of its closing."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self._leave()
+
+    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Stop what is being done, and stop listening."""
+        self._leave()
+        super().closeEvent(event)
+
+    def _leave(self) -> None:
+        """Stop what is being done, and stop listening; it may be called more than once."""
+        raise NotImplementedError
