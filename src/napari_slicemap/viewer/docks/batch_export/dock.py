@@ -131,7 +131,7 @@ class BatchExportDock(Dock):
         ):
             button.clicked.connect(partial(without_argument, command))
         self._session.opened.connect(self._fill)
-        self._session.rois_changed.connect(self._fill_items)
+        self._session.rois_changed.connect(self._fill_rois)
         self._session.slices_changed.connect(self._fill_decided)
         self._session.profiles_changed.connect(self._fill_profiles)
 
@@ -154,13 +154,14 @@ class BatchExportDock(Dock):
 
     def _fill_decided(self) -> None:
         """Fill in all that the slice table may exclude; the cell table may be long, so its rows come later."""
-        self._fill_items()
         dataset = self._session.dataset
+        self.what.fill(dataset)
+        self._changed()
         if dataset is not None:
             self._lanes["cells"].ask(lambda _: _cells_or_fault(dataset))
 
-    def _fill_items(self) -> None:
-        self.what.fill(self._session.dataset)
+    def _fill_rois(self) -> None:
+        self.what.fill_rois()
         self._changed()
 
     def _fill_profiles(self) -> None:
@@ -354,7 +355,8 @@ class BatchExportDock(Dock):
             lane.close()
         for signal, slot in (
             (self._session.opened, self._fill),
-            (self._session.rois_changed, self._fill_items),
+            (self._session.rois_changed, self._fill_rois),
+            (self._session.slices_changed, self._fill_decided),
             (self._session.profiles_changed, self._fill_profiles),
         ):
             signal.disconnect(slot, missing_ok=True)

@@ -19,7 +19,7 @@ COLUMNS = {
 
 
 def picks_of(dataset: Dataset) -> dict[str, list[Pick]]:
-    """List what can be ticked, all but cells: they are in a table that may be long, see :func:`cell_picks`.
+    """List what can be ticked, all but cells, which are in a table that may be long, and ROIs, which change often.
 
     Parameters
     ----------
@@ -38,7 +38,6 @@ def picks_of(dataset: Dataset) -> dict[str, list[Pick]]:
     ]
     return {
         "maps": [Pick(name, (name, _size(one), str(len(one.fov_names)), why), why) for name, one, why in maps],
-        "rois": [_roi_pick(roi, dataset) for roi in dataset.rois],
         "fovs": fovs,
         "series": fovs,
         "slices": [Pick(name, (name, one.slice_id, why), why) for name, one, why in maps],
@@ -50,9 +49,15 @@ def _size(one: VirtualMap) -> str:
     return f"{width} × {height}"
 
 
-def _roi_pick(roi: Roi, dataset: Dataset) -> Pick:
+def roi_picks(dataset: Dataset) -> list[Pick]:
+    """List the ROIs, with why the slice table excludes what they are on."""
+    places = {(roi.fov, roi.map_id) for roi in dataset.rois}  # thousands of ROIs lie on few maps
+    why = {(fov, map_id): _why_fov(fov, dataset) if fov else _why(map_id, dataset) for fov, map_id in places}
+    return [_roi_pick(roi, why[roi.fov, roi.map_id]) for roi in dataset.rois]
+
+
+def _roi_pick(roi: Roi, why: str) -> Pick:
     where = f"FOV {roi.fov}" if roi.fov else f"map {roi.map_id}"
-    why = _why_fov(roi.fov, dataset) if roi.fov else _why(roi.map_id, dataset)
     return Pick(roi.roi_id, (roi.label, where, roi.kind, ", ".join(roi.tags)), why)
 
 

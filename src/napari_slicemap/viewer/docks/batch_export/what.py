@@ -12,7 +12,7 @@ from ....dataset import Dataset
 from ....export.plan import Clip, Select
 from ..item_picker import ItemPicker, Pick
 from ..parts import choose, counted, form, narrow, small
-from .items import COLUMNS, picks_of
+from .items import COLUMNS, picks_of, roi_picks
 
 _TABS = (("maps", "Maps"), ("rois", "ROIs"), ("fovs", "FOVs"), ("cells", "Cells"), ("stacks", "Stacks"))
 _WORDS = {"rois": "ROIs", "fovs": "FOVs", "cells": "FOVs with cells", "series": "FOVs"}
@@ -123,8 +123,14 @@ class What(QWidget):
         self._dataset = dataset
         picks: Mapping[str, list[Pick]] = {} if dataset is None else picks_of(dataset)
         for key in COLUMNS:
-            if key != "cells":
+            if key not in ("cells", "rois"):
                 self.pickers[key].set_picks(picks.get(key, []))
+        self.fill_rois()
+
+    def fill_rois(self) -> None:
+        """List the ROIs that there are now."""
+        dataset = self._dataset
+        self.pickers["rois"].set_picks([] if dataset is None else roi_picks(dataset))
         chosen = self.stack_roi.currentData()
         with QSignalBlocker(self.stack_roi):
             self.stack_roi.clear()
