@@ -3,10 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo-output
 
+# The other binding of Qt, beside PyQt6: what the viewer uses of it. pyproject.toml says the same of its versions
+PYSIDE := PySide6_Essentials>6.7,!=6.11.0,!=6.11.1,!=6.12.0
+UNDER_PYSIDE := QT_API=pyside6 PYTEST_QT_API=pyside6
+PYSIDE_TESTS := $(patsubst %,tests/viewer/test_%.py,binding closing session progressive writers two_viewers \
+	patient_tables slice_config_dock roi_drawing galvo_inspector batch_export_form plugin)
+
 # Software OpenGL draws the same everywhere, and machines without a graphics card have no other
 export LIBGL_ALWAYS_SOFTWARE = 1
 
-.PHONY: demo test slow proof bench lint pictures sample-data clean
+.PHONY: demo test slow pyside proof bench lint pictures sample-data clean
 
 .venv/.core: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -15,6 +21,10 @@ export LIBGL_ALWAYS_SOFTWARE = 1
 
 .venv/.dev: pyproject.toml .venv/.core
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+.venv/.pyside: .venv/.dev Makefile
+	$(BIN)/pip install --quiet --disable-pip-version-check "$(PYSIDE)"
 	@touch $@
 
 demo: .venv/.core
@@ -46,10 +56,16 @@ slow: .venv/.dev
 	scripts/system-packages
 	$(BIN)/python -m pytest -n auto --dist loadfile --timeout 1800 -m slow $(PYTEST_ARGS)
 
+# the viewer's main tests under PySide6; `make proof` runs all of them
+pyside: .venv/.pyside
+	scripts/system-packages
+	$(UNDER_PYSIDE) $(BIN)/python -m pytest -n auto --dist loadfile $(PYSIDE_TESTS) $(PYTEST_ARGS)
+
 # all proofs at full count; run before a release
-proof: .venv/.dev
+proof: .venv/.pyside
 	scripts/system-packages
 	SLICEMAP_KILLS=20 HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest -n auto --dist loadfile --timeout 1800 -m "slow or not slow" $(PYTEST_ARGS)
+	$(UNDER_PYSIDE) SLICEMAP_KILLS=20 $(BIN)/python -m pytest -n auto --dist loadfile --timeout 1800 -m "slow or not slow" tests/viewer
 
 # what the docs promise of speed and memory, each beside its reference; needs 10 GB in build/bench
 bench: .venv/.dev
@@ -67,6 +83,7 @@ pictures: .venv/.dev
 	scripts/system-packages
 	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python scripts/pictures.py
 	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python scripts/slice_pictures
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python scripts/tutorial
 
 # sample_data/ is what the generator makes; a test holds the two together
 sample-data: .venv/.core

@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import closing
 import deciding
 import export_runs
 import exporting
@@ -30,6 +31,7 @@ ROWS = (
     | galvo.ROWS
     | slice_table.ROWS
     | looking.ROWS
+    | closing.ROWS
 )
 
 

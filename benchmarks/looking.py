@@ -24,7 +24,8 @@ def looking(root: Path) -> list[Row]:
     command = [sys.executable, str(_WINDOW), str(folder), str(_MOVES)]
     if not os.environ.get("DISPLAY") and shutil.which("xvfb-run"):
         command = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", *command]
-    environment = {**os.environ, "NAPARI_CONFIG": str(folder / "napari.yaml")}
+    kept = {"NAPARI_CONFIG": str(folder / "napari.yaml"), "SLICEMAP_STATE": str(folder / "state")}
+    environment = {**os.environ, **kept}
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     name = "looking about a map of 98,304² px, 3 channels, 10 ms a tile"

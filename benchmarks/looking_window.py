@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import time
@@ -27,6 +28,7 @@ LOOKS = {
     "CD8": ChannelSettings("#00e060", (0.0, 1300.0)),
 }
 KEPT: list[float] = []
+HELD: list[float] = []
 _UINT16 = np.dtype(np.uint16)
 _RNG = np.random.default_rng(0)
 _CONTENT = _RNG.integers(0, 600, (len(LOOKS), SIDE, SIDE), np.uint16)
@@ -90,7 +92,8 @@ class Watch:
         self.settled = 0
         self.drawing = 0.0
         self.gaps: list[tuple[float, float, float]] = []
-        self._slices, self._start = 0, 0.0
+        self.collections: list[float] = []
+        self._slices, self._start, self._collecting = 0, 0.0, 0.0
         self._last, self._drawing_at_last, self._busy_at_last = time.perf_counter(), 0.0, time.thread_time()
         for layer in session.map_layer.all_layers:
             self._count(layer._slicing_state)
@@ -109,6 +112,7 @@ class Watch:
         scene.events.draw.disconnect(canvas.on_draw)
         scene.events.draw.connect(begin, position="first")
         scene.events.draw.connect(end, position="last")
+        gc.callbacks.append(self._collection)
         self.timer = QTimer()
         self.timer.setTimerType(Qt.TimerType.PreciseTimer)
         self.timer.timeout.connect(self._tick)
@@ -123,10 +127,21 @@ class Watch:
 
         state.set_view_slice = counted
 
+    def _collection(self, phase: str, _info) -> None:
+        if phase == "start":
+            self._collecting = time.thread_time()
+        else:
+            self.collections.append(time.thread_time() - self._collecting)
+
     def _tick(self) -> None:
         now, busy = time.perf_counter(), time.thread_time()
         self.gaps.append((now - self._last, self.drawing - self._drawing_at_last, busy - self._busy_at_last))
         self._last, self._drawing_at_last, self._busy_at_last = now, self.drawing, busy
+
+
+def held_mb() -> float:
+    with Path("/proc/self/status").open() as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
 
 
 def wait(app, until, limit_s: float) -> bool:
@@ -153,6 +168,7 @@ def main() -> None:
     app = QApplication.instance()
     session = session_of(viewer)
     wait(app, lambda: False, 0.5)
+    held = held_mb()
     start = time.perf_counter()
     session.open(made)
     opened = time.perf_counter() - start
@@ -161,10 +177,12 @@ def main() -> None:
     figures = {}
     for display in ("channels", "composite"):
         session.set_display(display)
-        wait(app, lambda: False, 2.0)
+        wait(app, lambda: False, 2.5)
         found = look_around(viewer, session, watch, app, moves, made)
         figures |= {f"{display}, {key}": value for key, value in found.items()}
     figures["opening, s"] = opened
+    figures["memory over that before opening, at most, MB"] = max(HELD) - held
+    figures["of it what both caches may hold, MB"] = (loader.cache.max_bytes + made.cache.max_bytes) / 2**20
     figures |= final_pixels(viewer, session, app, made)
     session.close()
     assert not loader.busy
@@ -176,6 +194,7 @@ def look_around(viewer, session, watch, app, moves, made) -> dict[str, float]:
     """Pan and zoom at random; times are in ms."""
     rng, extent, loader = np.random.default_rng(1), TILES * SIDE * PIXEL_UM, session.on_screen.loader
     first, blocks, busiest = [], [], []
+    watch.collections.clear()
     for _ in range(moves):
         watch.gaps.clear()
         settled, drawing, start, busy = watch.settled, watch.drawing, time.perf_counter(), time.thread_time()
@@ -187,6 +206,7 @@ def look_around(viewer, session, watch, app, moves, made) -> dict[str, float]:
         blocks.append(max(watch.gaps)[:2])
         busiest.append(max(busy for *_, busy in watch.gaps))
         KEPT.append(loader.cache.nbytes / loader.cache.max_bytes)
+        HELD.append(held_mb())
         assert made.cache.nbytes <= made.cache.max_bytes
     paints, drawn, working = 1000 * np.array(first).T
     gaps, drawn_within = 1000 * np.array(blocks).T
@@ -199,6 +219,7 @@ def look_around(viewer, session, watch, app, moves, made) -> dict[str, float]:
         "first paint, processor time, median": float(np.median(working)),
         "first paint, processor time, 95 %": float(np.percentile(working, 95)),
         "block, processor time, longest": 1000 * max(busiest),
+        "of garbage collections, longest": 1000 * max(watch.collections, default=0.0),
         "block, median": float(np.median(gaps)),
         "block, longest": float(gaps.max()),
         "block less drawing, median": float(np.median(gaps - drawn_within)),

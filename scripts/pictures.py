@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
 HERE = Path(__file__).parents[1] / "docs" / "images"
 scratch = Path(tempfile.mkdtemp())
-os.environ["NAPARI_CONFIG"] = str(scratch / "settings.yaml")  # the user's own settings stay as they are
+# the user's own settings stay as they are, and so does what was open last
+os.environ |= {"NAPARI_CONFIG": str(scratch / "settings.yaml"), "SLICEMAP_STATE": str(scratch / "state")}
 
 import napari  # noqa: E402
 import numpy as np  # noqa: E402
-from PIL import Image  # noqa: E402
-from qtpy.QtWidgets import QApplication  # noqa: E402
+from tutorial.film import make_small  # noqa: E402
+from tutorial.hand import wait_until_quiet  # noqa: E402
 
 from napari_slicemap import ExportPlan, open_dataset, run_export  # noqa: E402
 from napari_slicemap.sample import make_sample  # noqa: E402
@@ -42,6 +42,8 @@ def main() -> None:
     folder = make_sample(scratch / "block 12")
     figures(folder)
     screen(folder)
+    exporting(folder, "dark", "batch-export", "batch-export-preview")
+    exporting(folder, "light", "batch-export-light", "batch-export-preview-light")
     table(folder, "dark", "slice-config.png")
     table(folder, "light", "slice-config-light.png")
     drawing(folder, "dark", "roi-drawing.png")
@@ -72,20 +74,35 @@ def screen(folder: Path) -> None:
     square = [(90, 40), (170, 40), (170, 120), (90, 120)]
     corners = [(1, *(np.array(page.to_canvas(x, y)) - 0.5)[::-1]) for x, y in square]
     session.viewer.layers["ROIs"].add(np.array(corners), shape_type="rectangle")
-    wait()
+    wait_until_quiet()
     session.look_at(1)
+    fill(show_dock(viewer, "Batch export"), [roi.roi_id for roi in session.rois if roi.on == "map"])
+    wait_until_quiet()
+    window.grab().save(str(HERE / "napari.png"))
+    viewer.close()
+    make_small(HERE / "napari.png")
+
+
+def exporting(folder: Path, theme: str, what: str, preview: str) -> None:
+    """Photograph the Batch export dock: what is ticked, and the preview."""
+    viewer = launch(open_dataset(folder), "01", block=False)
+    viewer.theme = theme
+    viewer.window._qt_window.resize(1280, 800)
     dock = show_dock(viewer, "Batch export")
+    fill(dock, [roi.roi_id for roi in session_of(viewer).rois if roi.on == "map"])
+    fold(dock, "what")
+    dock.grab().save(str(HERE / f"{what}.png"))
+    fold(dock, "where", "preview")
+    dock.grab().save(str(HERE / f"{preview}.png"))
+    viewer.close()
+
+
+def fill(dock: BatchExportDock, rois: list[str]) -> None:
+    """Tick ROIs, and say what is drawn and where files go."""
     dock.what.tabs.setCurrentIndex(1)
-    dock.picker("rois").tick([roi.roi_id for roi in session.rois if roi.on == "map"])
+    dock.picker("rois").tick(rois)
     dock.drawn.masks.choose(["cell"])
     dock.where.folder.setText("exports/figure 2")
-    wait()
-    window.grab().save(str(HERE / "napari.png"))
-    fold(dock, "what")
-    dock.grab().save(str(HERE / "batch-export.png"))
-    fold(dock, "where", "preview")
-    dock.grab().save(str(HERE / "batch-export-preview.png"))
-    viewer.close()
 
 
 def table(folder: Path, theme: str, name: str) -> None:
@@ -100,13 +117,13 @@ def table(folder: Path, theme: str, name: str) -> None:
     session = session_of(viewer)
     session.open(folder, "01")
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Slice config")
-    wait()
+    wait_until_quiet()
     session.show_slice("02")
     session.look_at(session.page_number)
     dock.table.select(["02"])
     dock.editing.toggle_use()
     dock.editing.append_note("folded")
-    wait()
+    wait_until_quiet()
     window.grab().save(str(HERE / name))
     session.edits.discard()
     viewer.close()
@@ -132,15 +149,15 @@ def drawing(folder: Path, theme: str, name: str) -> None:
     ):
         dock.hand.take(tool)
         layer.add(np.array([(1, y - 0.5, x - 0.5) for x, y in place.to_canvas(points)]), shape_type=shape_type)
-        wait(0.5)
+        wait_until_quiet()
     dock.tools.width.setValue(20)
     dock.tools.height.setValue(12)
     dock.hand.take("stamp")
     ((x, y),) = place.to_canvas(((300, 215),))
     dock.hand.stamp(tuple(layer.data_to_world((1, y - 0.5, x - 0.5))))
-    wait()
+    wait_until_quiet()
     session.look_at(1)
-    wait()
+    wait_until_quiet()
     window.grab().save(str(HERE / name))
     viewer.close()
     make_small(HERE / name)
@@ -154,39 +171,24 @@ def galvo(folder: Path, theme: str, name: str, shift: int | None) -> None:
     window.resize(1280, 800)
     session_of(viewer).open(folder, "03")
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Galvo inspector")
-    wait()
+    wait_until_quiet()
     session_of(viewer).look_at(session_of(viewer).page_number)
     if shift is None:
         dock.detect_all()
     else:
         dock.panels.move_to(shift)
         dock.scroll.ensureWidgetVisible(dock.panels.before_after)
-    wait()
+    wait_until_quiet()
     window.grab().save(str(HERE / name))
     viewer.close()
     make_small(HERE / name)
-
-
-def make_small(path: Path) -> None:
-    """Store a picture without the bits that nobody sees: it is a quarter smaller."""
-    with Image.open(path) as picture:
-        coarser = picture.convert("RGB").point(lambda value: value & 0xFC | value >> 6)
-    coarser.save(path, optimize=True)
 
 
 def fold(dock: BatchExportDock, *opened: str) -> None:
     """Open some sections of the dock and fold the others."""
     for name, section in dock.sections.items():
         section.set_expanded(name in opened)
-    wait()
-
-
-def wait(seconds: float = 2.0) -> None:
-    """Let Qt draw."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QApplication.processEvents()
-        time.sleep(0.01)
+    wait_until_quiet()
 
 
 if __name__ == "__main__":

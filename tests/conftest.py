@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 # before napari is imported anywhere: tests must neither read nor write the settings of whoever runs them
 os.environ.setdefault("NAPARI_CONFIG", str(Path(tempfile.mkdtemp(prefix="slicemap-napari-")) / "settings.yaml"))
+os.environ.setdefault("SLICEMAP_STATE", tempfile.mkdtemp(prefix="slicemap-state-"))
 
 # a fixed seed and no deadline: a slow CI machine is no failure, and every run tests the same cases
 settings.register_profile(

@@ -14,7 +14,8 @@ def draw(folder: Path) -> None:
     """Write ``napari-excluded.png``; needs a screen, or ``xvfb-run`` in front of Python."""
     # in a process of its own: napari reads its settings once, and those of the user are to stay as they are
     with tempfile.TemporaryDirectory() as scratch:
-        environment = {**os.environ, "NAPARI_CONFIG": str(Path(scratch) / "settings.yaml")}
+        kept = {"NAPARI_CONFIG": str(Path(scratch) / "settings.yaml"), "SLICEMAP_STATE": str(Path(scratch) / "state")}
+        environment = {**os.environ, **kept}
         made = str(folder / "napari-excluded.png")
         subprocess.run([sys.executable, __file__, scratch, made], check=True, env=environment)
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 
 import numpy as np
+import PIL.Image
 import pytest
+from napari.components import ViewerModel
 
+from napari_slicemap.export.plan import ExportPlan
+from napari_slicemap.export.run import run_export
 from napari_slicemap.images.region import Grid, Window
+from napari_slicemap.viewer.exact_colors import show_exactly
 from napari_slicemap.viewer.session import session_of
 
 
@@ -16,11 +22,18 @@ def settled(session, qtbot):
     qtbot.wait(200)
 
 
-def one_to_one(session, qtbot, margin=20):
-    """Give the middle of a page as the screen has it at a px of the map for each of the screen, and where it lies."""
+def one_to_one(session, qtbot, margin=20, at=None):
+    """Give what the screen has at a px of the map for each of the screen, and which px of the map they are.
+
+    Parameters
+    ----------
+    margin : int
+        Px that are left out at the edges.
+    at : tuple of float, optional
+        Where on the page the middle of the screen lies, rows and columns from 0 to 1; by default in its middle.
+    """
     viewer, maps, number = session.viewer, session.map_layer, session.page_number
     window, size = maps.page(number).window, maps.base_pixel_size_um()
-    height, width = window.shape
     top, left = (
         origin + start * size - size / 2
         for origin, start in zip(maps.pages.translate[1:], (window.y0, window.x0), strict=True)
@@ -29,37 +42,90 @@ def one_to_one(session, qtbot, margin=20):
     viewer.layers["ROIs"].visible = False
     viewer.scene.camera.zoom = viewer.window._qt_window.devicePixelRatio() / size
     canvas = viewer.canvas.size
+    middle = [int(extent * share) for extent, share in zip(window.shape, at or (0.5, 0.5), strict=True)]
     # whole pixels of the map on whole pixels of the screen: the screen's corner lies on a corner of a map pixel
-    center = [half // 2 + extent % 2 / 2 for half, extent in zip((height, width), canvas, strict=True)]
+    center = [px + extent % 2 / 2 for px, extent in zip(middle, canvas, strict=True)]
     viewer.scene.camera.center = (0.0, top + center[0] * size, left + center[1] * size)
     settled(session, qtbot)
     shot = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
-    rows, columns = (min(n, m) // 2 - margin for n, m in zip(canvas, (height, width), strict=True))
-    y, x = shot.shape[0] // 2, shot.shape[1] // 2
-    seen = shot[y - rows : y + rows, x - columns : x + columns]
-    y, x = height // 2, width // 2
-    return seen, (slice(y - rows, y + rows), slice(x - columns, x + columns))
+    of_screen, of_map = [], []
+    for px, extent, height in zip(middle, window.shape, shot.shape[:2], strict=True):
+        first, last = max(px - height // 2, 0) + margin, min(px + height // 2, extent) - margin
+        of_map.append(slice(first, last))
+        of_screen.append(slice(first - px + height // 2, last - px + height // 2))
+    return shot[tuple(of_screen)], tuple(of_map)
 
 
 def alike(seen, export, display):
     """Say whether the screen shows an export: the composite to the bit.
 
-    napari looks up the colours of each channel in a table of 8 bits: three additive channels are each rounded by up to
-    half a step, and the export once, so that some values come out two steps apart.
+    The frame buffer has 8 bits: each of three additive channels is rounded by up to half a step, and the export once.
     """
-    difference = np.abs(seen - export)
-    if display == "composite":
-        return not difference.any()
-    return difference.max() <= 2 and (difference > 1).mean() < 0.005
+    return np.abs(seen - export).max() <= (0 if display == "composite" else 1)
+
+
+def exported(session, folder):
+    """Export the map of the page that is shown as a PNG, by the profile that its controls are saved to, and read it."""
+    session.save_profile()
+    name = session.map_layer.page(session.page_number).map.map_id
+    chosen = {"kind": "map", "ids": [name]}
+    plan = ExportPlan(select=[chosen], profile=session.profile_name, output_folder=str(folder / name))
+    run_export(plan, session.dataset)
+    (file,) = (folder / name).glob("*.png")
+    with PIL.Image.open(file) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
 
 
 @pytest.mark.parametrize("display", ["channels", "composite"])
-def test_the_screen_shows_what_an_export_gives(session, qtbot, display):
+def test_the_screen_shows_what_an_export_gives(session, qtbot, tmp_path, display):
+    chance, used = random.Random(0), [n for n in range(5) if not session.why_excluded(n)]
     session.set_display(display)
+    for number in chance.sample(used, 2):
+        session.viewer.dims.set_current_step(0, number)
+        export = exported(session, tmp_path)
+        for _ in range(2):
+            seen, at = one_to_one(session, qtbot, at=(chance.uniform(0.1, 0.9), chance.uniform(0.1, 0.9)))
+            assert seen.max() > 100
+            assert seen.size > 100_000
+            assert alike(seen, export[at], display)
+
+
+THREE_INTO_RED = {"DAPI": ("#ff8033", 0.5), "CD45": ("#cc40ff", 1.6), "CD3": ("#807f01", 0.8)}
+"""Colours that are no whole tables, and that add up in each of red, green and blue."""
+
+
+def test_the_channels_stay_exact_when_the_controls_are_used(session, qtbot, tmp_path):
+    session.map_layer.channel_layers["CD3"].colormap = "viridis"
+    settled(session, qtbot)
+    for name, (color, gamma) in THREE_INTO_RED.items():
+        layer = session.map_layer.channel_layers[name]
+        layer.colormap = color
+        layer.gamma = gamma
+        layer.contrast_limits = (31, 977)
+    assert {one.color for one in session.map_layer.settings().values()} == {one for one, _ in THREE_INTO_RED.values()}
+    session.viewer.dims.ndisplay = 3
+    settled(session, qtbot)
+    session.viewer.dims.ndisplay = 2
     seen, at = one_to_one(session, qtbot)
-    export = session.dataset.maps["01"].render_region(None, session.map_layer.settings())[at].astype(int)
-    assert seen.max() > 100
-    assert alike(seen, export, display)
+    assert (seen.max(axis=(0, 1)) > 100).all()
+    assert alike(seen, exported(session, tmp_path)[at], "channels")
+
+
+def test_a_canvas_that_is_otherwise_keeps_its_own_colours_and_it_is_logged(viewer, caplog):
+    image = viewer.add_image(np.eye(8), colormap="red")
+    labels = viewer.add_labels(np.eye(8, dtype=int))
+    visuals = viewer.window._qt_viewer.canvas.layer_to_visual
+    before = visuals[image].node.cmap
+    known = visuals.pop(image)
+    show_exactly(viewer, image)
+    visuals[image] = known
+    assert known.node.cmap is before
+    assert f"{image.name} may look 2 of 255 off" in caplog.text
+    show_exactly(viewer, image)
+    assert known.node.cmap is not before
+    image.colormap = "viridis"  # no ramp: napari's own table
+    assert len(known.node.cmap.colors) == len(image.colormap.colors)
+    show_exactly(ViewerModel(), labels)
 
 
 def test_the_composite_follows_the_controls_of_the_channels(session, qtbot):

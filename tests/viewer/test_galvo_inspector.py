@@ -587,7 +587,7 @@ def test_it_says_what_to_do_when_nothing_is_open(qtbot):
     model = ViewerModel()
     dock = GalvoInspectorDock(model)
     qtbot.addWidget(dock)
-    assert "Open Sample" in dock.panels.said.text()
+    assert "Open Sample" in dock.pages.nothing.message.text()
     assert not dock.all.detect.isEnabled()
     dock.deciding.accept()
     dock.close()

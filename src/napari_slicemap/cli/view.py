@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import SlicemapError
+from ..errors import PlanError, SlicemapError
 
 
 class NapariMissingError(SlicemapError, ImportError):
@@ -15,20 +15,30 @@ class NapariMissingError(SlicemapError, ImportError):
 
 
 def view(
-    path: Annotated[Path, typer.Argument(help="Acquisition folder, tiles.csv or slicemap.toml.", show_default=False)],
-    map_id: Annotated[str | None, typer.Option("--map", help="Map to show first.")] = None,
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Acquisition folder, tiles.csv or slicemap.toml; without it, what was open last.", show_default=False
+        ),
+    ] = None,
+    map_id: Annotated[str | None, typer.Option("--map", help="Map to show first; goes with PATH.")] = None,
 ) -> None:
-    """Show an acquisition in napari, with all docks.
+    """Show an acquisition in napari, with all docks; or again what was open last, as it was seen.
 
-    Example: [bold]slicemap view my_acquisition --map 03[/bold]
+    Examples: [bold]slicemap view my_acquisition --map 03[/bold], [bold]slicemap view[/bold]
     """
     from ..dataset import open_dataset
 
-    dataset = open_dataset(path)
+    if path is None and map_id is not None:
+        raise PlanError(["--map goes with PATH; without it, what was open last is shown as it was"])
+    dataset = None if path is None else open_dataset(path)
     try:
-        from ..viewer.launch import launch
+        from ..viewer.launch import launch, launch_again
     except ImportError as error:
         raise NapariMissingError(
             f"napari with a Qt binding is needed to look at data: pip install 'napari-slicemap[all]' ({error})"
         ) from None
-    launch(dataset, map_id)
+    if dataset is None:
+        launch_again()
+    else:
+        launch(dataset, map_id)

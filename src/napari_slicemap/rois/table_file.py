@@ -78,6 +78,7 @@ class RoiFile:
     def __init__(self, path: Path, table: RoiTable) -> None:
         self.path, self.table = path, table
         self._seen: tuple[int, ...] | None = None
+        self._looked_at: tuple[int, ...] | None = None
         self._unsaved: list[Change] = []
         self._lines: dict[str, tuple[Roi, str]] = {}
 
@@ -117,12 +118,24 @@ class RoiFile:
         -------
         Outcome or None
             ``None`` where there is nothing new.
+
+        Raises
+        ------
+        FileFormatError
+            Naming the file and line, if it is no table of ROIs any more, once for each of its states; `table` stays.
+        OSError
+            If it cannot be read.
         """
-        if _state(self.path) in (None, self._seen):
+        state = _state(self.path)
+        if state in (None, self._seen, self._looked_at):
             return None
-        before = self.table
-        outcome = self.change(())
-        return None if self.table == before and not outcome.conflicts and not outcome.unsaved else outcome
+        self._looked_at, before = state, self.table
+        if self._unsaved:
+            outcome = self.change(())
+            return None if self.table == before and not outcome.conflicts and not outcome.unsaved else outcome
+        # whoever writes puts a whole file in its place, so nobody needs to wait
+        self.table, self._seen = RoiTable.read(self.path), state
+        return None if self.table == before else Outcome(())
 
     def _kept(self, changes: Sequence[Change], error: OSError | FileFormatError) -> Outcome:
         """Keep changes in memory, because the file cannot be read or written."""

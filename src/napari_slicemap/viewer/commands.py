@@ -54,6 +54,14 @@ def show_keys(viewer: napari.Viewer) -> None:
     _bring(window.findChild(KeysDialog) or KeysDialog(window))
 
 
+def open_again(viewer: napari.Viewer) -> None:
+    """Open what was open last, as it was seen."""
+    try:
+        session_of(viewer).remembering.open_again()
+    except SlicemapError as error:
+        show_error(str(error))
+
+
 def undo(viewer: napari.Viewer) -> None:
     """Take back the last change."""
     session_of(viewer).undo_stack.undo()
@@ -74,6 +82,7 @@ BOUND: dict[str, Callable[[napari.Viewer], object]] = {
     **{f"Ctrl+{number}": partial(show_dock, name=name) for number, name in enumerate(DOCKS, 1)},
     "Ctrl+Shift+D": toggle_display,
     "Ctrl+Shift+L": show_profiles,
+    "Ctrl+Shift+R": open_again,
     "Ctrl+Shift+S": save_profile,
     "Ctrl+Z": undo,
     "Ctrl+Shift+Z": redo,

@@ -31,6 +31,7 @@ def show_dock(viewer: napari.Viewer, name: str) -> QWidget:
         The dock.
     """
     frame, dock = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+    frame.setWindowTitle(name)  # which its tab says; with the plugin's name behind it, tabs are cut off
     frame.show()
     frame.raise_()
     dock.setFocus()
@@ -43,12 +44,32 @@ def show_all_docks(viewer: napari.Viewer) -> None:
         show_dock(viewer, name)
 
 
+def docks_of(viewer: napari.Viewer) -> tuple[str, ...]:
+    """List the docks that are open, whether they lie in front or behind, by name."""
+    return tuple(_open_docks(viewer))
+
+
+def front_of(viewer: napari.Viewer) -> str:
+    """Give the dock that lies in front; the first of them where several do, empty where none does."""
+    return next((name for name, dock in _open_docks(viewer).items() if not is_behind(dock)), "")
+
+
+def _open_docks(viewer: napari.Viewer) -> dict[str, QWidget]:
+    there = viewer.window.dock_widgets
+    docks = {name: there[title] for name in DOCKS if (title := f"{name} ({PLUGIN})") in there}
+    return {name: dock for name, dock in docks.items() if (frame := _frame_of(dock)) is None or not frame.isHidden()}
+
+
 def is_behind(dock: QWidget) -> bool:
     """Say whether a dock lies behind another tab, so that nobody sees it."""
-    frame: QWidget | None = dock
-    while frame is not None and not isinstance(frame, QDockWidget):
-        frame = frame.parentWidget()
-    window = dock.window()
+    frame, window = _frame_of(dock), dock.window()
     if frame is None or not isinstance(window, QMainWindow):
         return False
     return bool(window.tabifiedDockWidgets(frame)) and dock.visibleRegion().isEmpty()
+
+
+def _frame_of(dock: QWidget) -> QDockWidget | None:
+    frame: QWidget | None = dock
+    while frame is not None and not isinstance(frame, QDockWidget):
+        frame = frame.parentWidget()
+    return frame

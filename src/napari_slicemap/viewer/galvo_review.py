@@ -22,7 +22,17 @@ from qtpy.QtGui import QUndoCommand, QUndoStack
 from ..dataset import Dataset
 from ..errors import PlanError, SlicemapError
 from ..slices import slice_config
-from ..slices.galvo.decisions import CONFIDENCE, FIX, Finding, decide, finding_of, is_reviewed, stamp_findings
+from ..slices.galvo.decisions import (
+    CONFIDENCE,
+    FIX,
+    Finding,
+    Standing,
+    decide,
+    finding_of,
+    is_reviewed,
+    stamp_findings,
+    standing,
+)
 from ..slices.galvo.record import DETECTION, GalvoRecord, read_record, remove_record, write_record
 from ..slices.galvo.run import DETECT, save_findings
 from ..slices.generate import new_table
@@ -95,6 +105,7 @@ class GalvoReview:
         shift: int | None = None,
         note: str = "",
         found: Finding | None = None,
+        shown: Standing | None = None,
     ) -> None:
         """Decide whether a slice is to be fixed, and by which shift; undoable.
 
@@ -110,6 +121,8 @@ class GalvoReview:
             Appended to the notes of the slice.
         found : Finding, optional
             What was found just now, if that is not on record yet: it is put on record, too.
+        shown : Standing, optional
+            How the slice stands as the person who decides sees it: where somebody else decided since, that stays.
 
         Raises
         ------
@@ -120,6 +133,9 @@ class GalvoReview:
 
         def make(rows: SliceRows, record: GalvoRecord | None) -> tuple[SliceRows, GalvoRecord | None]:
             own = _own_id(rows, slice_id)
+            if shown is not None and (why := _decided_since(rows.get(own, {}), record, shown)):
+                self._session.set_slices(rows)
+                raise PlanError([f"slice {own}: {why}"])
             if found is not None:
                 fresh = finding_of(own, found.tiles, found.detection, rows.get(own, {}), record)
                 rows, record = stamp_findings(rows, [fresh], add=True), fresh.record
@@ -170,11 +186,13 @@ class GalvoReview:
     def _change(self, name: str, slice_id: str, make: Make) -> None:
         with _table(self._dataset) as (job, folder):
             slice_id = _own_id(job.rows, slice_id)
-            self._check_saved(slice_id)
+            self._check_saved(slice_id, FIX)
             before = read_record(folder, slice_id)
             rows, after = make(job.rows, before)
             old, new = job.rows.get(slice_id, {}), rows[slice_id]
             columns = [one for one in (CONFIDENCE, FIX, NOTES) if old.get(one) != new.get(one)]
+            if NOTES in columns:
+                self._check_saved(slice_id, NOTES)
             change = _Change(
                 slice_id,
                 _State({one: old.get(one) for one in columns}, before, is_reviewed(old, before)),
@@ -190,7 +208,7 @@ class GalvoReview:
         """Undo a decision, or make it `again`; say whether that was possible."""
         source, target = (change.before, change.after) if again else (change.after, change.before)
         try:
-            self._check_saved(change.slice_id)
+            self._check_saved(change.slice_id, FIX)
             with _table(self._dataset) as (job, folder):
                 fresh = read_record(folder, change.slice_id)
                 detected = self._detections.get(change.slice_id, 0) > change.detections
@@ -215,10 +233,10 @@ class GalvoReview:
 
             show_error(why)
 
-    def _check_saved(self, slice_id: str) -> None:
-        """Refuse to decide beneath an edit that would hide it."""
-        if self._session.edits.is_edited(slice_id, FIX):
-            raise PlanError([f"slice {slice_id}: its {FIX} is edited in the slice table; save or undo that first"])
+    def _check_saved(self, slice_id: str, column: str) -> None:
+        """Refuse to write beneath an edit that would hide it."""
+        if self._session.edits.is_edited(slice_id, column):
+            raise PlanError([f"slice {slice_id}: {column} is edited in the slice table; save or undo that first"])
 
     @property
     def _dataset(self) -> Dataset:
@@ -289,6 +307,18 @@ def _save(
         remove_record(folder, slice_id)
     else:
         write_record(folder, slice_id, after)
+
+
+def _decided_since(row: Mapping[str, Any], record: GalvoRecord | None, shown: Standing) -> str:
+    """Say what a person decided since a slice stood as shown, or nothing."""
+    now = standing(row, record)
+    moved = record is not None and None not in (now.shift, shown.shift) and now.shift != shown.shift
+    if "reviewer" not in (now.by, shown.by) or ((now.fix, now.by) == (shown.fix, shown.by) and not moved):
+        return ""
+    if now.by != "reviewer":
+        return "somebody else withdrew the decision since; look again, then decide"
+    what = f"to fix it by {now.shift} A-lines" if now.fix else "to leave it as it is"
+    return f"somebody else decided since {what}; look again, then decide"
 
 
 def _record_back(

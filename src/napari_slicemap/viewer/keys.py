@@ -34,6 +34,7 @@ WINDOW = Keys(
         ("Ctrl+4", "Batch export"),
         ("Ctrl+Shift+D", "channels one by one, or their composite"),
         ("Ctrl+Shift+L", "profiles: choose one, save one"),
+        ("Ctrl+Shift+R", "open again what was open last"),
         ("Ctrl+Shift+S", "save to the profile that is shown"),
         ("Ctrl+Z", "undo"),
         ("Ctrl+Shift+Z", "redo"),

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QApplication
 
 from ..dataset import Dataset
 from .desk import show_all_docks
+from .remembered import last_remembered, open_remembered
 from .session import session_of
 from .settings import PLUGIN as PLUGIN
 
@@ -34,12 +35,46 @@ def launch(dataset: Dataset, map_id: str | None = None, *, block: bool = True) -
     """
     if map_id is not None:
         dataset.maps[map_id]
-    viewer = napari.Viewer(title=f"{dataset.name} - slicemap")
-    session_of(viewer).open(dataset, map_id)
+    viewer = _window(dataset)
+    session = session_of(viewer)
+    session.open(dataset, map_id)
     show_all_docks(viewer)
     QApplication.processEvents()  # the docks have taken their place: what is left is the canvas
-    session = session_of(viewer)
     session.look_at(session.page_number)
+    return _run(viewer, block=block)
+
+
+def launch_again(*, block: bool = True) -> napari.Viewer:
+    """Open napari on the dataset that was open last, as it was seen; all docks where none were open.
+
+    Parameters
+    ----------
+    block : bool
+        Stay until the window is closed.
+
+    Returns
+    -------
+    napari.Viewer
+
+    Raises
+    ------
+    SlicemapError
+        If none was, or if it cannot be opened; there is no window then.
+    """
+    seen = last_remembered()
+    dataset = open_remembered(seen)
+    viewer = _window(dataset)
+    session_of(viewer).remembering.show(seen, dataset)
+    if not seen.docks:
+        show_all_docks(viewer)
+    return _run(viewer, block=block)
+
+
+def _window(dataset: Dataset) -> napari.Viewer:
+    return napari.Viewer(title=f"{dataset.name} - slicemap")
+
+
+def _run(viewer: napari.Viewer, *, block: bool) -> napari.Viewer:
     if block:
         napari.run()
     return viewer

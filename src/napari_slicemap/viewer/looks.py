@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,10 @@ from ..render.profile import Profile, ProfileBook
 
 if TYPE_CHECKING:
     from .session import Session
+
+
+_WAIT_S = 1.0
+"""How long to wait for another program that is writing: it takes milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -93,20 +99,18 @@ class Looks:
         if shown is None or dataset is None:
             raise SlicemapError("there is no dataset open, so there is no profile to save")
         name, known, path = name or shown.name, dataset.profiles, dataset.places.written("profiles")
-        before = _Saved(known, shown.name, _content(path))
-        book = known if before.written is None else ProfileBook.read(path)
-        if name in book.names and (name not in known.names or book[name] != known[name]):
-            raise SlicemapError(
-                f"{path}: profile {name!r} was changed by something else since it was read; save under another name"
-            )
         base = known[name] if name in known.names else shown
         made = base.model_copy(update={"name": name, "channels": shown.channels})
-        changed = book.with_profile(made)
-        try:
+        with _held(path):
+            before = _Saved(known, shown.name, _content(path))
+            book = known if before.written is None else ProfileBook.read(path)
+            if name in book.names and (name not in known.names or book[name] != known[name]):
+                raise SlicemapError(
+                    f"{path}: profile {name!r} was changed by something else since it was read; save under another name"
+                )
+            changed = book.with_profile(made)
             changed.write(path)
-        except OSError as error:
-            raise SlicemapError(f"{path} cannot be written: {error.strerror or error}") from error
-        after = _Saved(changed, name, _content(path))
+            after = _Saved(changed, name, _content(path))
         self._take(after)
         self.stack.push(_Save(self, before, after))
         return path
@@ -121,14 +125,15 @@ class Looks:
             return False
         path = dataset.places.written("profiles")
         try:
-            if _content(path) != source.written:
-                raise SlicemapError(f"{path} was changed by something else since; nothing is changed")
-            if target.written is None:
-                path.unlink()
-            else:
-                with atomic_path(path) as temporary:
-                    temporary.write_bytes(target.written)
-        except (SlicemapError, OSError) as error:
+            with _held(path):
+                if _content(path) != source.written:
+                    raise SlicemapError(f"{path} was changed by something else since; nothing is changed")
+                if target.written is None:
+                    path.unlink()
+                else:
+                    with atomic_path(path) as temporary:
+                        temporary.write_bytes(target.written)
+        except SlicemapError as error:
             from napari.utils.notifications import show_error
 
             show_error(str(error))
@@ -141,6 +146,23 @@ class Looks:
         if session.dataset is not None:
             session.dataset.profiles, session.profile_name = state.book, state.active
             session.profiles_changed.emit()
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Keep others from writing the profiles between their being read and written; what fails is said in words."""
+    from filelock import FileLock, Timeout
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=_WAIT_S):
+            yield
+    except Timeout:
+        raise SlicemapError(f"{path} cannot be written: another program is writing it") from None
+    except OSError as error:
+        if isinstance(error, SlicemapError):
+            raise
+        raise SlicemapError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def _content(path: Path) -> bytes | None:

@@ -22,6 +22,7 @@ from ..rois.interchange import Merge
 from ..rois.roi import Points, Roi
 from ..rois.table import RoiTable
 from ..rois.table_file import Change, Outcome, RoiFile
+from .file_watch import FileWatch
 from .roi_places import RoiPlaces
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Marking:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._file: RoiFile | None = None
+        self._watch = FileWatch(session.alive)
+        self._watch.changed.connect(self.look_for_changes)
         self._empty: dict[str, tuple[tuple[str, Points], float]] = {}
         self.ground = Ground({}, {})
         self.selected: tuple[str, ...] = ()
@@ -62,6 +65,12 @@ class Marking:
         self._file = RoiFile(dataset.places.written("rois"), dataset.rois)
         self.ground = Ground({name: one.placement for name, one in dataset.maps.items()}, dataset.fovs)
         self._empty, self.selected = {}, ()
+        self._watch.watch(self._file.path)
+
+    def leave(self) -> None:
+        """Look after no file any more."""
+        self._watch.watch(None)
+        self._file = None
 
     # --- what is known ------------------------------------------------------------------------------------------
     def empty_share(self, roi: Roi) -> float:
@@ -158,7 +167,13 @@ class Marking:
 
     def look_for_changes(self) -> None:
         """Take in what another program wrote to ``rois.csv`` since."""
-        outcome = self._file.refresh() if self._file is not None else None
+        if self._file is None:
+            return
+        try:
+            outcome = self._file.refresh()
+        except (SlicemapError, OSError) as error:
+            self._tell(f"{self._file.path.name} was changed by another program, and cannot be read: {error}")
+            return
         if outcome is not None:
             self._take(outcome)
 

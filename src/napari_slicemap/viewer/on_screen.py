@@ -10,6 +10,8 @@ from napari.layers import Layer
 from qtpy.QtCore import QTimer
 
 from .block_loader import BlockLoader
+from .exact_colors import show_exactly
+from .long_lived import LongLived
 from .map_layer import VirtualMapLayer
 from .repaint import Repainter
 from .status import StatusText
@@ -46,6 +48,8 @@ class OnScreen:
         self._look_timer.setSingleShot(True)
         self._look_timer.setInterval(_LOOK_MS)
         self._look_timer.timeout.connect(maps.redraw)
+        self._long_lived = LongLived(self._repainter)
+        self._long_lived.keep_soon()
         self._status = StatusText(maps, why_excluded)
         self.speak_for(*maps.all_layers)
         maps.look_changed.connect(self._on_look)
@@ -62,6 +66,7 @@ class OnScreen:
         """Read and draw nothing any more."""
         self._repainter.close()
         self._look_timer.stop()
+        self._long_lived.close()
         self._status.detach()
         self._maps.look_changed.disconnect(self._on_look, missing_ok=True)
         self._maps.display_changed.disconnect(self._on_display, missing_ok=True)
@@ -88,6 +93,8 @@ class OnScreen:
     def _on_inserted(self, event: Any) -> None:
         """Begin with the stripes that are known from the start, once the channels are there."""
         if event.value in self._maps.channel_layers.values():
+            if (viewer := self._viewer()) is not None:
+                show_exactly(viewer, event.value)
             self._on_blocks()
 
     def _on_removed(self, event: Any) -> None:
@@ -105,3 +112,4 @@ class OnScreen:
         viewer.layers.insert(max(channels, default=-1) + 1, layer)
         viewer.layers.selection.active = chosen
         layer.visible = True
+        self._long_lived.keep_soon()  # more is imported for it

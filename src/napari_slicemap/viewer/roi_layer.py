@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ _WIDTH, _THIN = 1.0, 0.5
 """Of outlines, canvas px: those of ROIs that leave the data are thinner, since napari cannot dash them."""
 _LABELS = {"string": "{name}", "anchor": "upper_left", "size": 9, "color": _INSIDE}
 _BOX = {"x_min", "x_max", "y_min", "y_max"}
+SESSION = "slicemap_session"
+"""The layer's metadata hold a weak reference to the session under this name: writers are handed no more than that."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class RoiLayer:
             scale=pages.scale,
             translate=pages.translate,
             units=pages.units,
+            metadata={SESSION: weakref.ref(session)},
             edge_color=_INSIDE,
             face_color=f"{_INSIDE}18",
             edge_width=_WIDTH,

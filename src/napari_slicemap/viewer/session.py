@@ -25,6 +25,7 @@ from .looks import Looks
 from .map_layer import Display, VirtualMapLayer
 from .marking import Marking
 from .on_screen import OnScreen
+from .remembering import Remembering
 from .roi_layer import RoiLayer
 from .settings import read_settings
 from .slice_edits import SliceEdits
@@ -82,8 +83,8 @@ class Session:
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = weakref.ref(viewer)
         self._ended = False
-        self._alive = QObject()  # owns the undo stack, so that Qt frees it with the session
-        self.undo_stack = QUndoStack(self._alive)
+        self.alive = QObject()  # owns what is Qt's, so that Qt frees it with the session
+        self.undo_stack = QUndoStack(self.alive)
         self.dataset: Dataset | None = None
         self.map_layer: VirtualMapLayer | None = None
         self.roi_layer: RoiLayer | None = None
@@ -100,6 +101,7 @@ class Session:
         window = getattr(viewer, "window", None)
         if window is not None:
             Closing(window._qt_window, self.end)
+        self.remembering = Remembering(self)
 
     @property
     def viewer(self) -> napari.Viewer:
@@ -197,6 +199,7 @@ class Session:
         if self._ended:  # at the end of Python, Qt says once more that the window is gone, and has freed the history
             return
         self._ended = True
+        self.remembering.leave()
         self._let_go()
         self.undo_stack.blockSignals(True)
         self.undo_stack.clear()
@@ -214,6 +217,7 @@ class Session:
                 part.detach()
                 mine.append(part.layer)
         self.edits.leave()
+        self.marking.leave()
         self.dataset = self.map_layer = self.roi_layer = self.veil = self.on_screen = None
         return mine
 

@@ -21,6 +21,7 @@ from ....files import explain
 from ...session import session_of
 from ..background import Background
 from ..dock import Dock
+from ..empty import Pages
 from ..item_picker import ItemPicker, Pick
 from ..parts import Section, bullets, guard_wheel, without_argument, words_of
 from . import work
@@ -96,7 +97,8 @@ class BatchExportDock(Dock):
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inner)
-        layout = QVBoxLayout(self)
+        self.pages = Pages(self, self._session)
+        layout = QVBoxLayout(self.pages.content)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(scroll, 1)
@@ -142,6 +144,7 @@ class BatchExportDock(Dock):
     # --- session to widgets ---------------------------------------------------------------------------------------
     def _fill(self) -> None:
         dataset = self._session.dataset
+        self.pages.suit()
         self._fill_decided()
         self._fill_profiles()
         self.drawn.fill(dataset)
@@ -321,6 +324,8 @@ class BatchExportDock(Dock):
             self.copy_command()
         except SlicemapError as error:
             tell_fault(self, "There is no such shell command", words_of(error))
+        else:
+            self.desk.say(["The command is on the clipboard: paste it into a terminal."])
 
     def _open_folder(self) -> None:
         folder = Path(self.where.folder.text() or self.where.folder.placeholderText()).expanduser().absolute()

@@ -84,7 +84,8 @@ class Deciding(QObject):
     def _decide(self, said: str, **decision: Any) -> None:
         found = None if self._panels.look is None else self._panels.look.found
         note = self._desk.note.text().strip()
-        self._try(said, self._session.galvo.decide, self._slice_id, note=note, found=found, **decision)
+        shown = self._ledger.standing(self._slice_id)
+        self._try(said, self._session.galvo.decide, self._slice_id, note=note, found=found, shown=shown, **decision)
 
     def _try(self, said: str, command: Callable[..., None], *given: Any, **named: Any) -> None:
         """Change something, and say so, or why not."""

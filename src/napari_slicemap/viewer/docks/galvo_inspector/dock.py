@@ -15,6 +15,7 @@ from ...desk import is_behind
 from ...session import session_of
 from ..background import Background
 from ..dock import Dock
+from ..empty import Pages
 from ..parts import add_shortcut, bullets, guard_wheel, without_argument
 from .deciding import Deciding
 from .desk import AllSlices, Desk
@@ -28,7 +29,6 @@ from .reading import Records, Shelf, read_records_of, read_shelf
 from .slice_list import SliceList
 
 _WIDTH_PX = 420
-_NOTHING_OPEN = "Open an acquisition first: drag its folder into napari, or File ▸ Open Sample."
 _NO_TILES = (
     "slicemap.toml names no folder of tiles. State where they are, relative to the data:\n"
     '• raw_tiles = "raw_tiles", a folder of tile_x<NN>_y<NN>_z<NN>, or\n'
@@ -60,6 +60,7 @@ class GalvoInspectorDock(Dock):
         own = {name: Background() for name in ("shelf", "records", "detect")}
         self.detecting = Detecting(own["detect"], self._session.galvo, self.all)
         self._lanes = own | self.looking.lanes
+        self._may_lead = True
         self._lay_out()
         self._connect()
         self._add_keys()
@@ -85,7 +86,8 @@ class GalvoInspectorDock(Dock):
         self.splitter.addWidget(self.scroll)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setStretchFactor(1, 1)
-        layout = QVBoxLayout(self)
+        self.pages = Pages(self, self._session)
+        layout = QVBoxLayout(self.pages.content)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.splitter, 1)
@@ -145,6 +147,7 @@ class GalvoInspectorDock(Dock):
     # --- slices and records ---------------------------------------------------------------------------------------
     def _fill(self) -> None:
         """Begin anew, with the dataset that is open."""
+        self.pages.suit()
         for part in (self.ledger, self.looking, self.deciding):
             part.forget()
         for lane in ("shelf", "records", "detect"):
@@ -154,7 +157,7 @@ class GalvoInspectorDock(Dock):
         self._suit()
         dataset = self._session.dataset
         if dataset is None:
-            self.panels.clear("Nothing is open", _NOTHING_OPEN)
+            self.panels.clear("")
             return
         self.panels.clear("Looking for tiles…")
         self._lanes["shelf"].ask(partial(read_shelf, dataset))
@@ -173,7 +176,9 @@ class GalvoInspectorDock(Dock):
             if self.slices.current:
                 self.looking.choose(self.slices.current)
             else:
+                self._may_lead = not self._session.remembering.as_seen
                 self.slices.choose(here.slice_id if here is not None and here.has_tiles else next(iter(shelf.slices)))
+                self._may_lead = True
         self.listed.emit()
 
     def _on_slices(self) -> None:
@@ -232,7 +237,7 @@ class GalvoInspectorDock(Dock):
         self.desk.say("")
         self.looking.choose(slice_id)
         self.deciding.choose(slice_id)
-        if not is_behind(self):  # there nobody chose it: the map stays where it is
+        if self._may_lead and not is_behind(self):  # else nobody chose it: the map stays where it is
             self._session.show_slice(slice_id)
 
     def _on_shown(self, _slice_id: str) -> None:

@@ -140,6 +140,7 @@ class Looking(QObject):
         self._ledger.take_found(look.slice_id, look.record)
         now = self._ledger.standing(look.slice_id)
         self._shift = now.shift
+        self._panels.say_standing(look.slice_id, now)
         self._panels.show_look(look, now)
         self.shown.emit(look.slice_id)
 

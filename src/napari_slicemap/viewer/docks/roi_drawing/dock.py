@@ -15,6 +15,7 @@ from ....rois.roi import Roi
 from ...session import session_of
 from ..background import Background
 from ..dock import Dock
+from ..empty import Pages
 from ..parts import bullets, counted, guard_wheel, row, small, without_argument, words_of
 from .copy_dialog import CopyDialog
 from .files import ask_export, ask_import
@@ -25,7 +26,6 @@ from .tools import TOOLS, Tools
 from .view import RoiView
 
 _WIDTH_PX = 420
-_NOTHING_OPEN = "Open an acquisition first: drag its folder into napari, or File ▸ Open Sample."
 _NO_ROIS = "No ROIs yet. Choose a tool above and draw on the map; they are saved as you draw."
 
 
@@ -72,7 +72,8 @@ class RoiDrawingDock(Dock):
         for narrow, name in ((self.undo, "Undo"), (self.redo, "Redo")):
             narrow.setAccessibleName(name)
             narrow.setFixedWidth(30)
-        layout = QVBoxLayout(self)
+        self.pages = Pages(self, self._session)
+        layout = QVBoxLayout(self.pages.content)
         layout.setContentsMargins(4, 0, 4, 4)
         layout.setSpacing(4)
         layout.addWidget(self.tools)
@@ -134,6 +135,7 @@ class RoiDrawingDock(Dock):
     # --- session to widgets ---------------------------------------------------------------------------------------
     def _fill(self) -> None:
         """Begin anew, with the dataset that is open."""
+        self.pages.suit()
         self.hand.follow()
         self.tools.pattern.setText(self._marking.pattern)
         self.thumbnails.forget()
@@ -145,9 +147,8 @@ class RoiDrawingDock(Dock):
         self.thumbnails.ask()
         shown, total = len(self.rows.rows), self.rows.total
         self.count.setText(counted(total, "ROI") if shown == total else f"{shown} of {counted(total, 'ROI')}")
-        hint = "" if total else _NOTHING_OPEN if self._session.dataset is None else _NO_ROIS
-        if hint or self.message.text() in (_NO_ROIS, _NOTHING_OPEN):
-            self.say(hint)
+        if not total or self.message.text() == _NO_ROIS:
+            self.say("" if total else _NO_ROIS)
         self._suit()
 
     def _on_selection(self) -> None:

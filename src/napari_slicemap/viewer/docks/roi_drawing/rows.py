@@ -109,6 +109,8 @@ class RoiRows(RowModel[RoiRow]):
         self._words: list[str] = []
         self._sorted: tuple[int, bool] | None = None
         self.picture_of: Callable[[Roi], QImage | None] = lambda _: None
+        self.calmly: Callable[[Callable[[], object]], object] = lambda command: command()
+        """How to do what moves rows: a view may want that to wait."""
 
     # --- rows -----------------------------------------------------------------------------------------------
     def put(self, rois: Iterable[Roi]) -> None:
@@ -135,19 +137,26 @@ class RoiRows(RowModel[RoiRow]):
         self._sorted = None if column < 0 else (column, order == Qt.SortOrder.DescendingOrder)
         self._show()
 
-    def _show(self) -> None:
+    def _arranged(self) -> list[RoiRow]:
         shown = [one for one in self._all.values() if _holds(one, self._words)]
         if self._sorted is not None:
             column, backwards = self._sorted
             shown.sort(key=lambda one: _key(one, column), reverse=backwards)
+        return shown
+
+    def _show(self) -> None:
+        shown = self._arranged()
         if [one.roi.roi_id for one in shown] == [one.roi.roi_id for one in self.rows]:
             changed = [n for n, (one, other) in enumerate(zip(shown, self.rows, strict=True)) if one is not other]
             self.rows = shown
             for number in changed:
                 self.dataChanged.emit(self.index(number, 0), self.index(number, len(COLUMNS) - 1))
             return
+        self.calmly(self._show_anew)
+
+    def _show_anew(self) -> None:
         self.beginResetModel()
-        self.rows = shown
+        self.rows = self._arranged()
         self.endResetModel()
         self.arranged.emit()
 
@@ -189,7 +198,11 @@ class RoiRows(RowModel[RoiRow]):
         field = _FIELDS.get(index.column())
         if role != Qt.ItemDataRole.EditRole or field is None:
             return False
-        roi = self.rows[index.row()].roi
+        shown = self.rows[index.row()].roi
+        if shown.roi_id not in self._all:
+            self.refused.emit(f"ROI {shown.label} is not there any more, so its {field} cannot be edited")
+            return False
+        roi = self._all[shown.roi_id].roi  # somebody else may have changed the rest of it since
         text = str(value).strip()
         made: Any = tags_of(text) if field == "tags" else text
         try:

@@ -19,7 +19,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from .rows import COLUMNS, PICTURE, PROFILE, TAGS, RoiRows
+from ..patient import PatientTable, fill_editor
+from .rows import COLUMNS, COMMENT, NAME, PICTURE, PROFILE, TAGS, RoiRows
 
 PICTURE_PX = 34
 _ROW_PX = PICTURE_PX + 4
@@ -29,7 +30,7 @@ _SELECT = QItemSelectionModel.SelectionFlag
 _NONE = "(default)"
 
 
-class RoiView(QTableView):
+class RoiView(PatientTable):
     """The table; several ROIs can be selected.
 
     Parameters
@@ -53,10 +54,13 @@ class RoiView(QTableView):
         super().__init__()
         self.rows = rows
         rows.setParent(self)
-        self._quiet = False
+        self._quiet, self._wanted = False, frozenset[str]()
         self.setModel(rows)
+        rows.calmly = self.calmly
         self._delegates: dict[int, QStyledItemDelegate] = {
             PICTURE: _Picture(self),
+            NAME: _Line(self),
+            COMMENT: _Line(self),
             PROFILE: _Choice(self, profiles),
             TAGS: _Words(self, tags),
         }
@@ -95,8 +99,11 @@ class RoiView(QTableView):
     # --- selection ------------------------------------------------------------------------------------------
     def show_selected(self, roi_ids: Iterable[str]) -> None:
         """Select rows in silence, and bring the first of them into sight."""
-        wanted = set(roi_ids)
-        numbers = [number for number, one in enumerate(self.rows.rows) if one.roi.roi_id in wanted]
+        self._wanted = frozenset(roi_ids)
+        self.calmly(self._select_wanted)
+
+    def _select_wanted(self) -> None:
+        numbers = [number for number, one in enumerate(self.rows.rows) if one.roi.roi_id in self._wanted]
         if numbers == self._selected_rows():
             return
         chosen = QItemSelection()
@@ -177,7 +184,15 @@ class _Picture(QStyledItemDelegate):
             painter.drawImage(left, room.y() + (room.height() - size.height()) // 2, image)
 
 
-class _Choice(QStyledItemDelegate):
+class _Line(QStyledItemDelegate):
+    """Lets a cell be edited; what is being typed stays when the table is filled anew."""
+
+    def setEditorData(self, editor: QWidget, index: QModelIndex) -> None:  # noqa: N802 - Qt's name
+        """Show what the ROI has."""
+        fill_editor(editor, str(index.data(Qt.ItemDataRole.EditRole)))
+
+
+class _Choice(_Line):
     """Lets a profile be chosen from those that there are."""
 
     def __init__(self, view: QTableView, profiles: Callable[[], Sequence[str]]) -> None:
@@ -194,16 +209,12 @@ class _Choice(QStyledItemDelegate):
         box.activated.connect(lambda _: (self.commitData.emit(box), self.closeEditor.emit(box)))
         return box
 
-    def setEditorData(self, editor: Any, index: QModelIndex) -> None:  # noqa: N802 - Qt's name
-        """Show the profile that the ROI has."""
-        editor.setCurrentIndex(editor.findData(str(index.data(Qt.ItemDataRole.EditRole))))
-
     def setModelData(self, editor: Any, model: Any, index: QModelIndex) -> None:  # noqa: N802 - Qt's name
         """Give the ROI the profile that was chosen."""
         model.setData(index, editor.currentData())
 
 
-class _Words(QStyledItemDelegate):
+class _Words(_Line):
     """Lets tags be written, and completes the one that is being written."""
 
     def __init__(self, view: QTableView, tags: Callable[[], Sequence[str]]) -> None:

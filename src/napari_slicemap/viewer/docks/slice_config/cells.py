@@ -25,6 +25,7 @@ from ....slices.galvo.decisions import band
 from ....slices.slice_config import validate_value
 from ..colours import THEME, Colours, clear, colours_of
 from ..painting import fitted, say, small_font
+from ..patient import fill_editor
 from .columns import GALVO_SCORE, WORDS, Column, badges_of
 from .model import SliceModel
 
@@ -192,7 +193,8 @@ class Cells(QStyledItemDelegate):
         editor: QWidget
         if column.kind == "word":
             editor = QComboBox(parent)
-            editor.addItems(["", *WORDS[column.column]])
+            for word in ("", *WORDS[column.column]):
+                editor.addItem(word, word)
         else:
             editor = QLineEdit(parent)
             editor.setFrame(False)
@@ -204,11 +206,7 @@ class Cells(QStyledItemDelegate):
 
     def setEditorData(self, editor: QWidget, index: QModelIndex) -> None:  # noqa: N802 - Qt's name
         """Begin with what the cell has; what is being typed stays when the table is refreshed."""
-        text = self._model.data(index, Qt.ItemDataRole.EditRole)
-        if isinstance(editor, QComboBox):
-            editor.setCurrentText(text)
-        elif isinstance(editor, QLineEdit) and not editor.isModified():
-            editor.setText(text)
+        fill_editor(editor, self._model.data(index, Qt.ItemDataRole.EditRole))
 
     def setModelData(self, editor: QWidget, model: Any, index: QModelIndex) -> None:  # noqa: N802 - Qt's name
         """Keep what was typed."""
@@ -232,6 +230,12 @@ class Cells(QStyledItemDelegate):
                 QTimer.singleShot(0, editor.setFocus)
                 return True
         return bool(super().eventFilter(editor, event))
+
+    @property
+    def is_refusing(self) -> bool:
+        """Whether what is being typed does not fit."""
+        editors = self._view.viewport().findChildren(QLineEdit)
+        return any(one.isVisible() and self._why_not(one) for one in editors if one.property(_COLUMN))
 
     def _refuses(self, editor: QWidget) -> bool:
         why = self._why_not(editor)

@@ -16,10 +16,12 @@ from ....errors import PlanError, SlicemapError
 from ....export.running.cancelling import Asked
 from ....slices.diagnostics import diagnostics_path
 from ....slices.slice_values import number_of
+from ...file_watch import FileWatch
 from ...galvo_places import GalvoPlaces
 from ...session import session_of
 from ..background import Background
 from ..dock import Dock
+from ..empty import NothingOpen
 from ..galvo_inspector.reading import Records, read_records_of
 from ..parts import add_shortcut, bullets, counted, without_argument, words_of
 from .desk import Desk, EmptyState, FilterLine, Offer
@@ -28,10 +30,8 @@ from .menus import Menus
 from .model import SliceModel
 from .thumbnails import Thumbnails
 from .view import SliceTable
-from .watch import FileWatch
 
 _WIDTH_PX = 420
-_NOTHING_OPEN = "Open an acquisition first: drag its folder into napari, or File ▸ Open Sample."
 _NO_TABLE = "No slice table yet. Generate one from this dataset: {} will be in it, and used but for those left out."
 _NO_SLICES = "No slice table yet, and the dataset has no slices to make one of: its FOVs lie on no map."
 
@@ -54,6 +54,7 @@ class SliceConfigDock(Dock):
         self.model.setParent(self)
         self.table = SliceTable(self.model, self.thumbnails.get)
         self.filter, self.desk, self.empty = FilterLine(), Desk(), EmptyState()
+        self.nothing = NothingOpen(self._session)
         self.editing = Editing(self._session, self.table, self.desk)
         self.menus = Menus(self, self.table, self.editing)
         self.offer = Offer(
@@ -82,6 +83,7 @@ class SliceConfigDock(Dock):
         self.pages = QStackedLayout(self)
         self.pages.addWidget(full)
         self.pages.addWidget(self.empty)
+        self.pages.addWidget(self.nothing)
         self.desk.more.setMenu(self.menus.more)
         self.setMinimumWidth(_WIDTH_PX)
 
@@ -102,6 +104,7 @@ class SliceConfigDock(Dock):
         self.table.columns_asked.connect(self.menus.show_columns)
         self.table.cells.refused.connect(self.desk.say)
         self.model.refused.connect(self.desk.say)
+        self.model.modelReset.connect(self._count)
         self.watch.changed.connect(self.editing.look)
         self.empty.asked.connect(self._generate)
         for button, command in (
@@ -159,9 +162,9 @@ class SliceConfigDock(Dock):
         self._count()
         if edits.rows is None:
             ids = [] if dataset is None else dataset.slice_ids
-            said = _NOTHING_OPEN if dataset is None else _NO_TABLE.format(counted(len(ids), "slice"))
-            self.empty.say(said if ids or dataset is None else _NO_SLICES, can_generate=bool(ids))
-        was, now = self.pages.currentIndex(), int(edits.rows is None)
+            said = _NO_TABLE.format(counted(len(ids), "slice"))
+            self.empty.say(said if ids else _NO_SLICES, can_generate=bool(ids))
+        was, now = self.pages.currentIndex(), 2 if dataset is None else int(edits.rows is None)
         self.pages.setCurrentIndex(now)
         if was and not now:
             self._on_page(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import compress
 from operator import is_not
 from typing import Any
@@ -48,6 +48,8 @@ class SliceModel(QAbstractTableModel):
         """How many slices are used."""
         self._filter = ""
         self._sorted: tuple[str, bool] | None = None
+        self.calmly: Callable[[Callable[[], object]], object] = lambda command: command()
+        """How to do what moves rows: a view may want that to wait."""
 
     # --- rows ---------------------------------------------------------------------------------------------------
     def refresh(self) -> None:
@@ -61,9 +63,13 @@ class SliceModel(QAbstractTableModel):
             self.used += sum(is_used(rows[one]) - is_used(before[one]) for one in changed)
             self._repaint(changed if len(changed) <= _FEW else None)
             return
+        self.calmly(self._begin_anew)
+
+    def _begin_anew(self) -> None:
         self.beginResetModel()
-        self._rows, self.columns = rows, columns
-        self.used = sum(map(is_used, rows.values()))
+        self._rows = self._edits.rows or {}
+        self.columns = columns_of(next(iter(self._rows.values()), {}))
+        self.used = sum(map(is_used, self._rows.values()))
         self._arrange()
         self.endResetModel()
 
@@ -82,13 +88,13 @@ class SliceModel(QAbstractTableModel):
         """
         slice_test(text, next(iter(self._rows.values()), {}))
         self._filter = text
-        self._anew()
+        self.calmly(self._anew)
 
     def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
         """Show the rows in the order of a column; cells that say nothing come last."""
         known = 0 <= column < len(self.columns)
         self._sorted = (self.columns[column].key, order == Qt.SortOrder.DescendingOrder) if known else None
-        self._anew()
+        self.calmly(self._anew)
 
     def _anew(self) -> None:
         self.beginResetModel()
@@ -204,6 +210,9 @@ class SliceModel(QAbstractTableModel):
         slice_id, column = self.ids[index.row()], self.columns[index.column()]
         if role == Qt.ItemDataRole.CheckStateRole:
             value = Qt.CheckState(value) == Qt.CheckState.Checked
+        if slice_id not in (self._edits.rows or {}):
+            self.refused.emit(f"slice {slice_id} is no longer in the table, so its {column.column} cannot be edited")
+            return False
         try:
             self._edits.set_value([slice_id], column.column, value)
         except FileFormatError as error:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
+from qtpy.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from qtpy.QtGui import QImage
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView
 
+from ..patient import PatientTable
 from .cells import Cells
 from .columns import MAIN, PICTURE, Column
 from .model import SliceModel
 
 _ROW_PX, _TALL_PX, _ROWS_SHOWN, _NOTES_PX, _LEAST_PX = 24, 50, 6, 160, 60
 _SELECT = QItemSelectionModel.SelectionFlag
+_POINTING = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseMove, QEvent.Type.MouseButtonDblClick)
 
 
-class SliceTable(QTableView):
+class SliceTable(PatientTable):
     """Shows the slices; space, E and the arrows work on those that are selected.
 
     Parameters
@@ -48,7 +50,7 @@ class SliceTable(QTableView):
         self._shown = {one.key for one in MAIN if one.key != PICTURE}
         self._fitted: tuple[Column, ...] = ()
         self._before: tuple[list[str], str] = ([], "")
-        self._silent = False
+        self._silent, self._wanted = False, ""
         none, shift = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
         self._keys: dict[Any, Any] = {
             (Qt.Key.Key_Space, none): self.toggle_asked,
@@ -58,6 +60,7 @@ class SliceTable(QTableView):
         }
         self.rows_model = model
         self.setModel(model)
+        model.calmly = self.calmly
         self.cells = Cells(self, picture)
         self.setItemDelegate(self.cells)
         self._set_up()
@@ -133,10 +136,16 @@ class SliceTable(QTableView):
         row = self.rows_model.row_of(slice_id)
         if row < 0:
             return False
+        self._wanted = slice_id
         if self.current != self.rows_model.ids[row]:
+            self.calmly(self._go)
+        return True
+
+    def _go(self) -> None:
+        row = self.rows_model.row_of(self._wanted)
+        if row >= 0 and self.current != self.rows_model.ids[row]:
             self._quietly(lambda: self.setCurrentIndex(self.rows_model.index(row, 1)))
             self.scrollTo(self.rows_model.index(row, 1))
-        return True
 
     def select(self, slice_ids: list[str]) -> None:
         """Select slices, those that are shown, and no others."""
@@ -183,7 +192,14 @@ class SliceTable(QTableView):
 
     def _on_current(self, current: QModelIndex, _before: object = None) -> None:
         if current.isValid() and not self._silent:
-            self.chosen.emit(self.rows_model.ids[current.row()])
+            self._wanted = self.rows_model.ids[current.row()]
+            self.chosen.emit(self._wanted)
+
+    def viewportEvent(self, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Stay in a cell that would not validate: to go elsewhere would lose what is typed there."""
+        if event.type() in _POINTING and self.is_editing and self.cells.is_refusing:
+            return True
+        return bool(super().viewportEvent(event))
 
     # --- keys and looks -----------------------------------------------------------------------------------------
     def keyPressEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name

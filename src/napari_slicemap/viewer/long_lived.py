@@ -1,0 +1,48 @@
+"""Python's full collections, which stop the window: what lives as long as a dataset is open is kept out of them."""
+
+from __future__ import annotations
+
+import gc
+
+from qtpy.QtCore import QObject, QTimer
+
+_MS = 2000
+"""By then what draws is imported and compiled."""
+
+
+class LongLived:
+    """Takes what is in memory a moment after opening out of Python's garbage collection, until :meth:`close`.
+
+    napari, Qt's bindings and the compiler of our loops are some 400,000 objects. A full collection looks at each of
+    them, for 0.2 s in whichever thread it happens to begin, and everything waits; there is one every few dozen views.
+    Nearly all of these objects stay as long as the program does. Those that do not are freed as ever when nothing
+    refers to them any more; if they refer to each other, that waits until the dataset is closed. What comes later is
+    collected as ever.
+
+    Parameters
+    ----------
+    parent : QObject
+        Owns the timer.
+    """
+
+    _left = False
+    """Whether something was closed whose memory is not free yet, maybe."""
+
+    def __init__(self, parent: QObject) -> None:
+        if LongLived._left:  # while a dataset is opened everybody waits anyway
+            gc.collect()
+            LongLived._left = False
+        self._timer = QTimer(parent)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_MS)
+        self._timer.timeout.connect(gc.freeze)
+
+    def keep_soon(self) -> None:
+        """Keep what will be in memory in a moment, too."""
+        self._timer.start()
+
+    def close(self) -> None:
+        """Let the next full collection look at everything: what was open is to be freed."""
+        self._timer.stop()
+        gc.unfreeze()
+        LongLived._left = True
