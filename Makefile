@@ -6,8 +6,8 @@ DEMO := demo-output
 # The other binding of Qt, beside PyQt6: what the viewer uses of it. pyproject.toml says the same of its versions
 PYSIDE := PySide6_Essentials>6.7,!=6.11.0,!=6.11.1,!=6.12.0
 UNDER_PYSIDE := QT_API=pyside6 PYTEST_QT_API=pyside6
-PYSIDE_TESTS := $(patsubst %,tests/viewer/test_%.py,binding closing session progressive writers two_viewers \
-	patient_tables slice_config_dock roi_drawing galvo_inspector batch_export_form plugin)
+PYSIDE_TESTS := $(patsubst %,tests/viewer/test_%.py,binding closing session progressive writers \
+	patient_tables slice_config_dock roi_drawing galvo_inspector batch_export_form plugin tutorial)
 
 # Software OpenGL draws the same everywhere, and machines without a graphics card have no other
 export LIBGL_ALWAYS_SOFTWARE = 1

@@ -42,6 +42,12 @@ def looking(root: Path) -> list[Row]:
     checks = [
         Check("values that differ from render_region", whole["values off"], 0, at_most=True, unit=""),
         Check("blocks kept, of the setting", whole["blocks kept"], 1, at_most=True),
+        Check(
+            "memory beyond that at opening, of both caches",
+            whole["memory beyond that at opening, at most, MB"] / whole["both caches full, MB"],
+            1.5,
+            at_most=True,
+        ),
     ]
     rows.append(Row(f"{name}: in the end", whole, checks, unit=""))
     return rows

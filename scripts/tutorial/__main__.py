@@ -6,6 +6,7 @@ It works in a folder of its own, as somebody who has never used the program: not
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import sys
 import tempfile
@@ -22,19 +23,22 @@ HOME.mkdir()
 sys.path.insert(0, str(HERE.parent))
 os.environ.pop("XDG_CACHE_HOME", None)
 os.environ |= {"HOME": str(HOME), "LOGNAME": "you", "NAPARI_CONFIG": str(HOME / "settings.yaml")}
+os.environ["SLICEMAP_STATE"] = str(HOME / "state")
 
 import napari  # noqa: E402
+from PIL import Image  # noqa: E402
 
 from napari_slicemap.sample import cached_sample  # noqa: E402
-from tutorial.film import Shot, make_small, save_film, take  # noqa: E402
+from tutorial.film import Shot, framed, make_small, save_film, take  # noqa: E402
 from tutorial.hand import Hand  # noqa: E402
-from tutorial.steps import FOLDER, STEPS, Opened  # noqa: E402
+from tutorial.steps import FOLDER, STEPS, Opened, run_export  # noqa: E402
 
 
 def play(theme: str) -> tuple[list[Shot], dict[str, Shot]]:
     """Play all steps in a new viewer; give every photograph, and those that have names."""
-    for made in (cached_sample(), Path(FOLDER).expanduser()):
+    for made in (cached_sample(), Path(FOLDER).expanduser(), HOME / "state"):
         shutil.rmtree(made, ignore_errors=True)
+    random.seed(7)  # of the tip on the empty window
     viewer = napari.Viewer(title="napari")
     viewer.theme = theme
     shots: list[Shot] = []
@@ -51,6 +55,9 @@ def play(theme: str) -> tuple[list[Shot], dict[str, Shot]]:
     hand.sit_down()
     for step in STEPS:
         step(hand)
+        if step is run_export:
+            with Image.open(opened.paths[-1]) as picture:
+                shots.append(Shot(framed(picture, shots[-1].picture.size), "The picture"))
     opened.leave()
     viewer.close()
     return shots, named
@@ -68,7 +75,8 @@ def main() -> None:
     save_film(shots, IMAGES / "tutorial.gif")
     for name, shot in named.items():
         keep(shot, IMAGES / f"tutorial-{name}.png")
-    shutil.copy(next(Path(FOLDER).expanduser().glob("*.png")), IMAGES / "tutorial-figure.png")
+    with Image.open(next(Path(FOLDER).expanduser().glob("*.png"))) as figure:
+        figure.save(IMAGES / "tutorial-figure.png")  # without its record, which is another one each time
     _, named = play("light")
     for name in LIGHT:
         keep(named[name], IMAGES / f"tutorial-{name}-light.png")

@@ -50,6 +50,15 @@ def take(window: QRect, pointer: QPoint) -> Image.Image:
     return picture
 
 
+def framed(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Show a small picture px by px, as large as fits on an empty screen."""
+    times = min(size[0] // picture.width, size[1] // picture.height)
+    large = picture.resize((picture.width * times, picture.height * times), Image.Resampling.NEAREST)
+    screen = Image.new("RGB", size, _BAR)
+    screen.paste(large, ((size[0] - large.width) // 2, (size[1] - large.height) // 2))
+    return screen
+
+
 def make_small(path: Path) -> None:
     """Store a picture without the bits that nobody sees: it is a quarter smaller."""
     with Image.open(path) as picture:
@@ -59,14 +68,14 @@ def make_small(path: Path) -> None:
 
 def save_film(shots: list[Shot], path: Path) -> None:
     """Save photographs as a GIF, each for a few seconds, with its caption beneath."""
-    frames = [_framed(shot) for shot in shots]
+    frames = [_with_caption(shot) for shot in shots]
     colours = _common_colours(frames)
     made = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
     times = [round(1000 * _SECONDS)] * (len(made) - 1) + [round(1000 * _LAST_SECONDS)]
     made[0].save(path, save_all=True, append_images=made[1:], duration=times, loop=0, optimize=True)
 
 
-def _framed(shot: Shot) -> Image.Image:
+def _with_caption(shot: Shot) -> Image.Image:
     width, height = _WIDTH_PX, round(shot.picture.height * _WIDTH_PX / shot.picture.width)
     frame = Image.new("RGB", (width, height + _CAPTION_PX), _BAR)
     frame.paste(shot.picture.resize((width, height), Image.Resampling.LANCZOS))
@@ -81,4 +90,8 @@ def _common_colours(frames: list[Image.Image]) -> Image.Image:
     sheet = Image.new("RGB", (small[0].width, small[0].height * len(small)))
     for number, one in enumerate(small):
         sheet.paste(one, (0, number * one.height))
-    return sheet.quantize(_COLOURS, Image.Quantize.MEDIANCUT)
+    # half of them where most pixels are, for the greys; half wherever any are, for red dots and yellow lines
+    halves = [sheet.quantize(_COLOURS // 2, how) for how in (Image.Quantize.MEDIANCUT, Image.Quantize.MAXCOVERAGE)]
+    chosen = Image.new("P", (1, 1))
+    chosen.putpalette([level for half in halves for level in half.getpalette()[: 3 * _COLOURS // 2]])
+    return chosen

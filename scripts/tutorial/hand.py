@@ -116,13 +116,15 @@ class Hand:
         at = QPoint(cell.left() + 10, cell.center().y()) if ticked else cell.center()
         self.click(table.viewport(), at, double=double)
 
+    def tabs(self) -> QTabBar:
+        """Give the tabs of the docks."""
+        return next(one for one in self.window.findChildren(QTabBar) if one.parent() is self.window and one.isVisible())
+
     def click_tab(self, name: str) -> None:
         """Bring a dock to the front by its tab."""
-        bars = [bar for bar in self.window.findChildren(QTabBar) if bar.parent() is self.window]
-        bar, number = next(
-            (bar, n) for bar in bars for n in range(bar.count()) if bar.tabText(n).startswith(name) and bar.isVisible()
-        )
-        self.click(bar, bar.tabRect(number).center())
+        tabs = self.tabs()
+        number = next(n for n in range(tabs.count()) if tabs.tabText(n) == name)
+        self.click(tabs, tabs.tabRect(number).center())
         self.wait_for(lambda: not self.dock(name).visibleRegion().isEmpty(), f"the {name} dock to come to the front")
 
     def point_at_entry(self, *path: str) -> Callable[[], None]:

@@ -129,14 +129,12 @@ def plan_export(hand: Hand) -> None:
     hand.show("Batch export: tick the ROI")
     unfold(hand, "drawn")
     box = dock.drawn.masks.boxes["cell"]
-    hand.scroll_to(box)
     hand.click(box, QPoint(8, box.height() // 2))
     hand.show("Outlines of cells; the scale bar is ticked already")
     unfold(hand, "where")
-    hand.scroll_to(dock.where.overwrite)
     hand.click(dock.where.folder)
     hand.type(FOLDER)
-    hand.wait_for(dock.desk.export.isEnabled, "the check")
+    hand.wait_for(lambda: dock.desk.message.text().endswith("figures"), "the check")
     hand.show("A folder for the figures; the line above Export says what will come", "export")
 
 

@@ -565,7 +565,7 @@ def test_it_says_what_to_do_when_nothing_is_open(qtbot):
     model = ViewerModel()
     dock = SliceConfigDock(model)
     qtbot.addWidget(dock)
-    assert "Open Sample" in dock.empty.message.text()
+    assert "Open Sample" in dock.nothing.message.text()
     for command in (dock.editing.toggle_use, dock.editing.save, dock.editing.undo, dock.editing.look):
         command()
     dock.close()

@@ -79,7 +79,7 @@ def rendered(folder, map_id, region):
 
 
 class Looks(dict):
-    """What the status bar said when a picture of the docs would be taken, by the picture's name."""
+    """What is looked at where a picture of the docs would be taken, by the picture's name."""
 
     def __init__(self):
         self.viewer = None
@@ -88,6 +88,12 @@ class Looks(dict):
         if picture == "look":
             # the fixture keeps the thread from running that asks this
             self[picture] = self.viewer._calc_status_from_cursor()[0]["coordinates"]
+        elif picture == "exclude":
+            typed = QApplication.focusWidget()
+            self[picture] = (typed.text(), typed.width() - typed.fontMetrics().horizontalAdvance(typed.text()))
+        elif picture == "galvo":
+            panels = self.viewer.window.dock_widgets["Galvo inspector (napari-slicemap)"].panels
+            self[picture] = (panels.heading.text(), panels.shift.value(), panels.bars.isVisible())
 
 
 @pytest.fixture
@@ -130,6 +136,8 @@ def check_opened(hand, folder, *, home, **_):
 def check_docks(hand, folder, **_):
     docks = ("Slice config", "ROI drawing", "Galvo inspector", "Batch export")
     assert [name for name in docks if not hand.dock(name).visibleRegion().isEmpty()] == ["Slice config"]
+    tabs = hand.tabs()
+    assert [tabs.tabText(number) for number in range(tabs.count())] == list(docks)
     tiles = fovs_of(folder, "01").values()
     ends = np.array([edge for corner, size in tiles for edge in (corner, corner + size)])
     height, width, _ = screen(hand).shape
@@ -164,7 +172,9 @@ def check_left(hand, folder, **_):
     assert np.abs(seen - rendered(folder, "01", region)).max() <= 2  # each channel is rounded by itself
 
 
-def check_excluded(hand, folder, **_):
+def check_excluded(hand, folder, *, looks, **_):
+    text, room = looks["exclude"]
+    assert (text, room > 0) == (steps.NOTE, True)
     assert [row["use"] for row in rows(folder / "slice_config.csv")] == [
         "false",
         "true",
@@ -187,7 +197,8 @@ def audit(folder):
     return rows(folder / "slice_config.audit.csv")
 
 
-def check_judged(hand, folder, **_):
+def check_judged(hand, folder, *, looks, **_):
+    assert looks["galvo"] == ("Slice 03: not decided yet", SHIFT, True)
     decided = rows(folder / "slice_config.csv")[3]
     assert (decided["slice_id"], decided["galvo_fix"], decided["galvo_confidence"]) == ("03", "true", "1.000")
     trail = [(row["slice_id"], row["column"], row["new"], row["by"]) for row in audit(folder)[2:]]
@@ -263,6 +274,7 @@ def check_drawn_over(path, plain):
 
 
 def check_repeated(hand, folder, *, home, **_):
+    assert "clipboard" in hand.dock("Batch export").desk.message.text()
     words = shlex.split(QApplication.clipboard().text())
     assert words[:3] == ["slicemap", "export", str(folder)]
     words[0] = str(Path(sys.executable).with_name("slicemap"))

@@ -132,7 +132,7 @@ class RoiFile:
         self._looked_at, before = state, self.table
         if self._unsaved:
             outcome = self.change(())
-            return None if self.table == before and not outcome.conflicts and not outcome.unsaved else outcome
+            return None if self.table == before and not outcome.conflicts else outcome
         # whoever writes puts a whole file in its place, so nobody needs to wait
         self.table, self._seen = RoiTable.read(self.path), state
         return None if self.table == before else Outcome(())

@@ -55,9 +55,15 @@ class Remembering:
             event.connect(self.notice)
         for signal in (session.page_changed, session.profiles_changed):
             signal.connect(self.notice)
-        session.opened.connect(self._on_opened)
 
     # --- keeping ------------------------------------------------------------------------------------------------
+    def begin(self, dataset: Dataset) -> None:
+        """Follow a dataset that was opened; one that is on no disk cannot be opened again."""
+        self._has_path, self.as_seen = dataset.path.exists(), False
+        if self._session.map_layer is not None:
+            self._session.map_layer.display_changed.connect(self.notice)
+        self.notice()
+
     def notice(self, *_: object) -> None:
         """See what is open now, and keep it soon if it is something else."""
         self._look()
@@ -82,14 +88,6 @@ class Remembering:
         self._window = None  # Qt may have freed it
         self.flush()
         self._seen = self._kept = None
-
-    def _on_opened(self) -> None:
-        dataset, layer = self._session.dataset, self._session.map_layer
-        self._has_path = dataset is not None and dataset.path.exists()
-        self.as_seen = False
-        if layer is not None:
-            layer.display_changed.connect(self.notice)
-        self.notice()
 
     def _look(self) -> None:
         """See what is open; what is being closed stays as it was."""

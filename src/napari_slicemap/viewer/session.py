@@ -156,6 +156,7 @@ class Session:
         self.edits.begin(dataset)
         self._show(layer, loader, map_id)
         self.set_display(settings.display)
+        self.remembering.begin(dataset)
         self.opened.emit()
         return dataset
 

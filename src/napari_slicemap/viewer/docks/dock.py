@@ -16,6 +16,7 @@ class Dock(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._leave()
+            self.deleteLater()  # PySide6 keeps widgets whose signals go to functions that know them
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Stop what is being done, and stop listening."""

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from qtpy.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, QSignalBlocker, QSize, Qt, QTimer
 from qtpy.QtGui import QIcon, QKeySequence, QPixmap, QResizeEvent, QShortcut, QUndoStack
-from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QWidget,
+)
 from superqt import QCollapsible
 
 from ...errors import PlanError
@@ -46,6 +55,8 @@ class Section(QCollapsible):
         content.setMaximumHeight(0)
         self.setContent(content)
         self.toggled.connect(self._say)
+        # when the layout has made room for what was opened
+        button.clicked.connect(lambda _checked: QTimer.singleShot(0, self._bring_into_sight))
         if expanded:
             self.expand()
         else:
@@ -61,6 +72,18 @@ class Section(QCollapsible):
         """Fold; what cannot be seen cannot be reached by Tab either."""
         super().collapse(animate=False)
         self.content().setVisible(False)
+
+    def _bring_into_sight(self) -> None:
+        """Scroll to what was opened by hand, as far as its title stays in sight."""
+        area: QWidget | None = self
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if area is None or not self.isExpanded():
+            return
+        bar, top = area.verticalScrollBar(), self.mapTo(area.widget(), QPoint()).y()
+        hidden = top + self.height() - bar.value() - area.viewport().height()
+        if hidden > 0:
+            bar.setValue(min(top, bar.value() + hidden))
 
     def set_expanded(self, expanded: bool) -> None:
         """Open or fold."""

@@ -311,3 +311,4 @@ class GalvoInspectorDock(Dock):
             signal.disconnect(slot, missing_ok=True)
         self._theme_event.disconnect(self._on_theme)
         self.detecting.leave()
+        self.deciding.leave()

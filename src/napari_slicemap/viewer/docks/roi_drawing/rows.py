@@ -106,6 +106,7 @@ class RoiRows(RowModel[RoiRow]):
         super().__init__(COLUMNS)
         self._marking = marking
         self._all: dict[str, RoiRow] = {}
+        self._next: list[RoiRow] = []
         self._words: list[str] = []
         self._sorted: tuple[int, bool] | None = None
         self.picture_of: Callable[[Roi], QImage | None] = lambda _: None
@@ -137,26 +138,22 @@ class RoiRows(RowModel[RoiRow]):
         self._sorted = None if column < 0 else (column, order == Qt.SortOrder.DescendingOrder)
         self._show()
 
-    def _arranged(self) -> list[RoiRow]:
-        shown = [one for one in self._all.values() if _holds(one, self._words)]
+    def _show(self) -> None:
+        self._next = shown = [one for one in self._all.values() if _holds(one, self._words)]
         if self._sorted is not None:
             column, backwards = self._sorted
             shown.sort(key=lambda one: _key(one, column), reverse=backwards)
-        return shown
-
-    def _show(self) -> None:
-        shown = self._arranged()
         if [one.roi.roi_id for one in shown] == [one.roi.roi_id for one in self.rows]:
             changed = [n for n, (one, other) in enumerate(zip(shown, self.rows, strict=True)) if one is not other]
             self.rows = shown
             for number in changed:
                 self.dataChanged.emit(self.index(number, 0), self.index(number, len(COLUMNS) - 1))
             return
-        self.calmly(self._show_anew)
+        self.calmly(self._show_next)
 
-    def _show_anew(self) -> None:
+    def _show_next(self) -> None:
         self.beginResetModel()
-        self.rows = self._arranged()
+        self.rows = self._next
         self.endResetModel()
         self.arranged.emit()
 

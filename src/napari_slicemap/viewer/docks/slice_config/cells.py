@@ -30,6 +30,7 @@ from .columns import GALVO_SCORE, WORDS, Column, badges_of
 from .model import SliceModel
 
 _BOX_PX, _DOT_PX, _BAR_PX, _NUMBER_PX, _TICK_PX, _CORNER_PX = 14, 9, 5, 36, 14, 6
+_TYPED_PX = 220
 _LEAVING = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab, Qt.Key.Key_Backtab)
 _ELSEWHERE = (Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReason)
 _COLUMN = "slice table column"
@@ -203,6 +204,14 @@ class Cells(QStyledItemDelegate):
             editor.textEdited.connect(lambda _text: self.refused.emit(""))
         editor.setProperty(_COLUMN, column.column)
         return editor
+
+    def updateEditorGeometry(self, editor: QWidget, option: Any, index: QModelIndex) -> None:  # noqa: N802 - Qt's name
+        """Give text room to be read while it is typed, over the cells at its left where its own is narrow."""
+        super().updateEditorGeometry(editor, option, index)
+        place = editor.geometry()
+        if self._model.columns[index.column()].kind == "text" and place.width() < _TYPED_PX:
+            place.setLeft(max(0, min(place.right(), self._view.viewport().width() - 1) - _TYPED_PX))
+            editor.setGeometry(place)
 
     def setEditorData(self, editor: QWidget, index: QModelIndex) -> None:  # noqa: N802 - Qt's name
         """Begin with what the cell has; what is being typed stays when the table is refreshed."""
