@@ -349,6 +349,12 @@ def cache(tmp_path, monkeypatch):
     return folder / "napari-slicemap"
 
 
+def test_how_far_the_sample_is_is_told(tmp_path):
+    told = []
+    make_sample(tmp_path / "told", on_progress=lambda *one: told.append(one))
+    assert told == [(done, 6) for done in range(1, 7)]
+
+
 def test_the_cached_sample_is_made_once(cache, monkeypatch, made):
     first = cached_sample()
     assert first.parent == cache
@@ -360,7 +366,7 @@ def test_the_cached_sample_is_made_once(cache, monkeypatch, made):
 
 
 def test_a_cached_sample_that_fails_leaves_nothing_half_made(cache, monkeypatch):
-    def fail(folder):
+    def fail(folder, **_):
         folder.mkdir()
         (folder / "half.txt").write_text("half")
         raise OSError("disk full")
@@ -372,7 +378,7 @@ def test_a_cached_sample_that_fails_leaves_nothing_half_made(cache, monkeypatch)
 
 
 def test_another_process_may_be_faster(cache, monkeypatch, made):
-    def slow(folder):
+    def slow(folder, **_):
         folder.mkdir()
         (folder / "mine").touch()
         rival = cache / folder.name

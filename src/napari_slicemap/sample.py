@@ -20,6 +20,7 @@ import numpy as np
 
 from .errors import SlicemapError
 from .files import table_text, write_json, write_text
+from .slices.progress import OnProgress, Progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def new_folder(folder: str | os.PathLike[str]) -> Path:
     return target
 
 
-def make_sample(folder: str | os.PathLike[str], *, seed: int = 7) -> Path:
+def make_sample(folder: str | os.PathLike[str], *, seed: int = 7, on_progress: OnProgress | None = None) -> Path:
     """Write the sample acquisition; a seed gives the same pixels and texts each time.
 
     Parameters
@@ -81,6 +82,8 @@ def make_sample(folder: str | os.PathLike[str], *, seed: int = 7) -> Path:
         Where to; absent or empty.
     seed : int
         Starts every random generator; 0 or more.
+    on_progress : callable, optional
+        Called with the number of slices that are written, and that of all.
 
     Returns
     -------
@@ -95,19 +98,26 @@ def make_sample(folder: str | os.PathLike[str], *, seed: int = 7) -> Path:
     target = new_folder(folder)
     _write_tables(target, seed)
     cells: list[dict[str, object]] = []
+    progress = Progress(on_progress, _SLICES)
     for scene in _scenes(seed):
         windows = _write_map(target, scene.z, seed)
         for name, window in windows.items():
             cells += _write_tile(target, name, window, scene, seed)
         if scene.z == _BANDED:
             _write_oct(target, scene, seed)
+        progress.add(1)
     columns = ["fov", "label", "X", "Y", "area", *(f"mean_{name}" for name in _CHANNELS)]
     write_text(target / "cells.csv", table_text(columns, cells))
     return target
 
 
-def cached_sample() -> Path:
+def cached_sample(on_progress: OnProgress | None = None) -> Path:
     """Give the sample acquisition in the user's cache, made at the first use.
+
+    Parameters
+    ----------
+    on_progress : callable, optional
+        See :func:`make_sample`; not called where there is nothing to make.
 
     Returns
     -------
@@ -125,7 +135,7 @@ def cached_sample() -> Path:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".sample-", dir=target.parent) as temporary:
-        made = make_sample(Path(temporary) / target.name)
+        made = make_sample(Path(temporary) / target.name, on_progress=on_progress)
         try:
             made.rename(target)
         except OSError:

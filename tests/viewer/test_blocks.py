@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -136,23 +137,51 @@ def test_a_value_is_taken_from_the_finest_level_that_is_there(pages):
     assert source.value_at(1, page.dx - 1, y) is None
 
 
+def test_overviews_that_the_cache_has_no_room_for_are_let_go(pages):
+    cache, coarsest = BlockCache(), STEPS[-1]
+    source = source_of(pages, cache)
+    cache.max_bytes = 2 * max(4 * np.prod(source.page_cells(n, coarsest).shape) for n in range(len(pages.pages)))
+    seen = []
+    for number in range(len(pages.pages)):
+        source.now(number, source.page_cells(number, coarsest), coarsest, asked := Asked())
+        read_all(source, cache, asked)
+        shown = source.now(number, source.page_cells(number, coarsest), coarsest, Asked())
+        seen.append(weakref.ref(shown.base))
+        del shown
+    alive = [pixels.nbytes for one in seen if (pixels := one()) is not None]
+    assert alive
+    assert sum(alive) <= cache.max_bytes
+
+
+class Told:
+    """A source that remembers what it was told to let go of."""
+
+    def __init__(self):
+        self.gone = []
+
+    def let_go(self, key):
+        self.gone.append(key)
+
+
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 3000)), max_size=60))
 def test_the_cache_never_holds_more_than_it_may(blocks):
-    cache = BlockCache(4000)
+    cache, source = BlockCache(4000), Told()
     for column, size in blocks:
-        cache.put(BlockKey(None, 0, 1, 0, column), np.zeros(size, np.uint8))
+        cache.put(BlockKey(source, 0, 1, 0, column), np.zeros(size, np.uint8))
         assert cache.nbytes <= 4000
         assert cache.nbytes == sum(one.nbytes for one in cache._blocks.values())
 
 
 def test_what_was_used_last_is_kept():
     cache = BlockCache(300)
-    one, two, three, four = (BlockKey(None, 0, 1, 0, n) for n in range(4))
+    source = Told()
+    one, two, three, four = (BlockKey(source, 0, 1, 0, n) for n in range(4))
     for key in (one, two, three):
         cache.put(key, np.zeros(100, np.uint8))
     cache.get(one)
     cache.put(four, np.zeros(100, np.uint8))
     assert one in cache
+    assert source.gone == [two]
     assert two not in cache
 
 

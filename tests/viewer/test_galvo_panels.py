@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QAbstractButton, QApplication
 from napari_slicemap.slices.galvo import GalvoScore, galvo_artifact_score, inspect_slice
 from napari_slicemap.viewer.docks.colours import colours_of
 from napari_slicemap.viewer.docks.galvo_inspector.before_after import BeforeAfter
+from napari_slicemap.viewer.docks.galvo_inspector.panels import Panels
 from napari_slicemap.viewer.docks.galvo_inspector.patches import compose, grey, limits_of, without_return
 from napari_slicemap.viewer.docks.galvo_inspector.profile_plot import ProfilePlot
 from napari_slicemap.viewer.docks.galvo_inspector.ring import band_edges, band_pieces, band_start, shift_at
@@ -567,3 +568,14 @@ def test_panels_fit_a_narrow_dock(plot, strips, before_after, qtbot):
     panels = (plot, strips, before_after, bars)
     assert max(panel.minimumSizeHint().width() for panel in panels) <= 380
     assert sum(max(panel.minimumSizeHint().height(), panel.minimumHeight()) for panel in panels) <= 640
+
+
+def test_words_have_the_room_of_a_band_that_is_not_there(qtbot):
+    panels = Panels()
+    qtbot.addWidget(panels)
+    panels.resize(420, 600)
+    panels.show()
+    panels.clear("There are no tiles to look at", "word " * 40)
+    assert not panels.shift.isVisible()
+    QApplication.processEvents()
+    assert panels.said.width() > 380

@@ -48,11 +48,23 @@ def test_a_viewer_that_was_left_out_is_freed_when_it_is_closed(soon, make_napari
     assert known[0]() is None  # napari itself holds on to the viewer that was closed last
 
 
+def test_what_another_window_shows_is_left_out_again(soon, session, make_napari_viewer, sample, qtbot):
+    other = session_of(make_napari_viewer(show=True))
+    other.open(sample)
+    qtbot.waitUntil(frozen())
+    gone = weakref.ref(other.map_layer)
+    other.close()
+    assert gc.get_freeze_count() == 0
+    qtbot.waitUntil(frozen())
+    assert gone() is None
+
+
 def test_another_dataset_in_its_place_is_left_out_in_turn(soon, session, sample, qtbot):
     qtbot.waitUntil(frozen())
     first = weakref.ref(session.map_layer)
     session.open(sample)
     assert gc.get_freeze_count() == 0
     qtbot.waitUntil(frozen())
+    session.close()  # the first may have been left out with the second, but no longer than that
     gc.collect()
     assert first() is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
@@ -122,6 +124,31 @@ def test_a_note_is_typed_to_its_end(slices, table, qtbot, meanwhile):
     finish(editor, qtbot)
     qtbot.waitUntil(lambda: slices._session.edits.count == 1)
     assert slices._session.edits.edits["03"]["notes"].value == "half a word"
+
+
+def test_what_is_typed_stays_with_its_dataset(slices, sample, sample_made, tmp_path, qtbot):
+    other, session = shutil.copytree(sample_made, tmp_path / "other"), slices._session
+    note_begun(slices, qtbot)
+    session.open(other)
+    assert not slices.table.is_editing
+    assert session.dataset.path == other
+    assert session.edits.count == 0
+    assert session.edits.left_behind == ()
+    assert slices.model.data(cell(slices, "03", "notes")) == ""
+    session.open(sample)
+    (left,) = session.edits.left_behind
+    assert left.edits["03"]["notes"].value == "half a"
+
+
+def test_what_is_typed_of_an_roi_stays_with_its_dataset(rois, sample, sample_made, tmp_path, qtbot):
+    other, session = shutil.copytree(sample_made, tmp_path / "other"), rois._session
+    editor = edit(rois.view, rois.rows.index(0, COMMENT))
+    qtbot.keyClicks(editor, "half a")
+    before = next(iter(RoiTable.read(other / "rois.csv")))
+    session.open(other)
+    assert not rois.view.is_editing
+    assert next(iter(session.rois)) == before == next(iter(RoiTable.read(other / "rois.csv")))
+    assert next(iter(RoiTable.read(sample / "rois.csv"))).comment.endswith("half a")
 
 
 def test_what_waited_is_done_when_the_editor_is_closed(slices, table, qtbot):

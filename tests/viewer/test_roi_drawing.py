@@ -342,6 +342,37 @@ def test_rows_in_sight_get_pictures_and_others_lose_them(dock, session, qtbot):
     assert there(0) == first
 
 
+def test_a_picture_of_the_profile_before_is_not_kept(dock, session, qtbot, monkeypatch):
+    began, go = threading.Event(), threading.Event()
+
+    def late(*_):
+        began.set()
+        assert go.wait(20)
+        return np.zeros((4, 4, 4), np.uint8)
+
+    monkeypatch.setattr("napari_slicemap.viewer.docks.roi_drawing.pictures.picture_of", late)
+    dock.thumbnails.forget()
+    qtbot.waitUntil(began.is_set, timeout=20_000)
+    told = []
+    dock.thumbnails.made.connect(told.append)
+    session.profiles_changed.emit()
+    dock.thumbnails._timer.stop()
+    go.set()
+    qtbot.waitUntil(lambda: not dock._lane.busy, timeout=20_000)
+    assert told == []
+
+
+def test_a_tool_brings_back_the_layer_that_was_taken_out(dock, session):
+    session.viewer.layers.remove(session.roi_layer.layer)
+    dock.hand.take("rectangle")
+    layer = session.viewer.layers["ROIs"]
+    assert session.viewer.layers.selection.active is layer
+    assert str(layer.mode) == "add_rectangle"
+    session.set_display("composite")
+    assert session.viewer.layers.selection.active is layer
+    assert len(layer.data) == len(session.rois)
+
+
 # --- files -------------------------------------------------------------------------------------------------------
 def test_geojson_goes_out_and_in(dock, session, tmp_path):
     before = list(session.rois)

@@ -82,6 +82,20 @@ def test_a_click_stamps_and_a_drag_moves_the_view(dock, session, canvas, qtbot):
     assert session.viewer.scene.camera.center != before
 
 
+def test_a_click_with_a_tool_that_is_dragged_draws_nothing(dock, session, canvas, qtbot):
+    session.remove_rois([last(session).roi_id])
+    session.undo_stack.undo()
+    dock.tools.buttons["rectangle"].click()
+    start, end = canvas_points(session, 1, [(100, 60), (150, 90)])
+    click(qtbot, canvas, start)
+    qtbot.wait(50)
+    assert len(session.rois) == len(session.roi_layer.layer.data) == 3
+    assert session.undo_stack.canRedo()
+    drag(qtbot, canvas, start, end)
+    assert len(session.rois) == 4
+    assert last(session).x_max == pytest.approx(150, abs=1.5)
+
+
 def test_a_shape_that_is_dragged_is_moved_on_disk(dock, session, canvas, qtbot):
     dock.tools.buttons["select"].click()
     roi = next(iter(session.rois))

@@ -159,3 +159,41 @@ def test_slides_far_apart_are_looked_at_when_the_slider_comes_to_them(viewer, re
         size, translate = session.map_layer.pages.scale[1], session.map_layer.pages.translate
         middle = translate[2] + (window.x0 + window.x1) / 2 * size
         assert abs(viewer.scene.camera.center[2] - middle) < window.shape[1] * size
+
+
+def test_a_profile_of_fewer_channels_stays_so(session):
+    session.activate_profile("T cells")
+    assert not session.profile_is_edited
+    session.map_layer.channel_layers["DAPI"].gamma = 0.5
+    assert session.profile_is_edited
+    session.save_profile()
+    assert list(open_dataset(session.dataset.path).profiles["T cells"].channels) == ["DAPI", "CD3"]
+    session.map_layer.channel_layers["CD45"].visible = True
+    assert session.profile_is_edited
+
+
+def test_channels_that_a_dataset_lacks_stay_in_a_profile(session):
+    known = session.dataset.profiles["tissue"]
+    elsewhere = {**known.channels, "CD99": known.channels["CD3"]}
+    profile = known.model_copy(update={"channels": elsewhere})
+    session.dataset.profiles.with_profile(profile).write(session.dataset.places.written("profiles"))
+    session.open(session.dataset.path)
+    assert not session.profile_is_edited
+    session.map_layer.channel_layers["DAPI"].gamma = 0.5
+    session.save_profile()
+    saved = open_dataset(session.dataset.path).profiles["tissue"].channels
+    assert saved["CD99"] == elsewhere["CD99"]
+    assert saved["DAPI"].gamma == 0.5
+
+
+def test_a_save_that_is_made_again_is_what_is_shown(session):
+    session.activate_profile("T cells")
+    session.map_layer.channel_layers["DAPI"].gamma = 0.5
+    session.save_profile()
+    for _ in range(2):
+        session.undo_stack.undo()
+    assert session.map_layer.channel_layers["DAPI"].gamma == 1
+    for _ in range(2):
+        session.undo_stack.redo()
+    assert session.map_layer.channel_layers["DAPI"].gamma == 0.5
+    assert not session.profile_is_edited

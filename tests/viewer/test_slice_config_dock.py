@@ -6,6 +6,7 @@ import csv
 import gc
 import threading
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from napari.components import ViewerModel
@@ -538,6 +539,52 @@ def test_thumbnails_are_those_of_the_slice_and_only_of_rows_that_are_seen(dock, 
     assert dock.thumbnails._images == {}
 
 
+def test_a_picture_of_the_profile_before_is_not_kept(dock, qtbot, monkeypatch):
+    began, go = threading.Event(), threading.Event()
+
+    def late(*_):
+        began.set()
+        assert go.wait(20)
+        return np.zeros((4, 4, 4), np.uint8)
+
+    monkeypatch.setattr("napari_slicemap.viewer.docks.slice_config.thumbnails.thumbnail", late)
+    dock.thumbnails.get("01")
+    qtbot.waitUntil(began.is_set, timeout=20_000)
+    session_in(dock).profiles_changed.emit()
+    go.set()
+    qtbot.waitUntil(lambda: not dock._lanes["thumbnails"].busy, timeout=20_000)
+    assert dock.thumbnails._images == {}
+
+
+def test_a_filter_of_a_column_that_is_gone_says_so(dock, sample):
+    table = sample / "slice_config.csv"
+    before = table.read_text()
+    head, *lines = before.splitlines()
+    stains = ["stain", "he", *(["pas"] * (len(lines) - 1))]
+    table.write_text("".join(f"{line},{stain}\n" for line, stain in zip([head, *lines], stains, strict=True)))
+    dock.editing.look()
+    dock.set_filter("stain == 'he'")
+    assert len(dock.model.ids) == 1
+    assert dock.filter.why.text() == ""
+    table.write_text(before)
+    dock.editing.look()
+    assert len(dock.model.ids) == len(lines)
+    assert "All slices are shown" in dock.filter.why.text()
+    assert "stain" in dock.filter.why.text()
+
+
+def test_a_table_that_may_not_be_read_is_said_in_words(dock, sample, monkeypatch):
+    def denied(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    session_in(dock).edits.set_value(["02"], "notes", "kept")
+    (sample / "slice_config.csv").touch()
+    monkeypatch.setattr(slice_config, "read", denied)
+    dock.editing.save()
+    assert dock.desk.message.text().endswith("slice_config.csv cannot be read: Permission denied")
+    assert session_in(dock).edits.count == 1
+
+
 # --- without a table, other tables, the trail -------------------------------------------------------------------------
 def test_without_a_table_one_is_generated(make_dock, sample):
     (sample / "slice_config.csv").unlink()
@@ -559,6 +606,20 @@ def test_without_a_table_one_is_generated(make_dock, sample):
     dock.editing.set_use(False)
     dock.editing.save()
     assert cells(sample / "slice_config.csv", "01")["use"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("named", "said", "can"),
+    [("slide A", "slide A", False), ("7", "1 slice will be in it", True)],
+    ids=["words", "digits"],
+)
+def test_a_table_is_offered_where_slices_have_numbers(make_dock, sample, tmp_path, named, said, can):
+    tile = next(sample.glob("s01_r0c0/DAPI.tif"))
+    (tmp_path / "tiles.csv").write_text(f"path,map_id,x_px,y_px\n{tile},{named},0,0\n")
+    dock = make_dock(tmp_path / "tiles.csv")
+    assert dock.pages.currentIndex() == 1
+    assert said in dock.empty.message.text()
+    assert dock.empty.generate.isVisible() is can
 
 
 def test_it_says_what_to_do_when_nothing_is_open(qtbot):

@@ -169,7 +169,7 @@ def check_left(hand, folder, **_):
     region = (100, 10, 230, 60)
     seen, there = seen_of(hand, region)
     assert there.all()
-    assert np.abs(seen - rendered(folder, "01", region)).max() <= 2  # each channel is rounded by itself
+    assert np.abs(seen - rendered(folder, "01", region)).max() <= 1  # each channel is rounded by itself
 
 
 def check_excluded(hand, folder, *, looks, **_):

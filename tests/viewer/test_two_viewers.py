@@ -184,6 +184,21 @@ def test_undoing_a_save_leaves_what_the_other_one_saved(both, sample, monkeypatc
     assert "profiles.json was changed by something else since; nothing is changed" in said[0]
 
 
+def test_an_undo_that_cannot_be_is_told_of_where_no_dock_is_open(both, monkeypatch):
+    ann, ben = both
+    ann.edits.set_value(["02"], "notes", "ann's")
+    ann.edits.save()
+    ben.edits.see()
+    ben.edits.set_value(["02"], "notes", "ben's")
+    ben.edits.save()
+    ann.edits.see()
+    said = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", said.append)
+    ann.undo_stack.undo()
+    assert said == ["notes of slice 02 changed since, and stays as it is"]
+    assert ann.edits.rows["02"]["notes"] == "ben's"
+
+
 def test_profiles_that_are_being_written_are_waited_for_and_named(both, sample, monkeypatch):
     monkeypatch.setattr(looks, "_WAIT_S", 0.05)
     ann, _ = both

@@ -171,6 +171,11 @@ class BlockSource:
         kept.take_from(self._cache)
         return kept
 
+    def let_go(self, key: BlockKey) -> None:
+        """Forget an overview that the cache has no room for; any thread may say so."""
+        if key.row == _WHOLE:
+            self._overviews.pop(key.page, None)
+
     def has(self, key: BlockKey) -> bool:
         """Whether a block is in memory; any thread may ask."""
         overview = self._overviews.get(key.page)

@@ -90,14 +90,16 @@ class BlockCache:
             return found
 
     def put(self, key: BlockKey, block: NDArray[Any]) -> None:
-        """Keep a block; it must not be written into any more."""
+        """Keep a block; it must not be written into any more. Sources are told which of theirs had to go for it."""
         block.flags.writeable = False
         with self._lock:
             self._take_out(key)
             self._blocks[key] = block
             self.nbytes += block.nbytes
             while self.nbytes > self.max_bytes and self._blocks:
-                self._take_out(next(iter(self._blocks)))
+                gone = next(iter(self._blocks))
+                self._take_out(gone)
+                gone.source.let_go(gone)
 
     def take(self, key: BlockKey) -> NDArray[Any] | None:
         """Give a block and forget it."""

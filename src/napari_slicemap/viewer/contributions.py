@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import napari
+from napari.utils import progress
 
 from ..dataset import open_dataset
 from ..errors import SlicemapError
@@ -59,8 +60,8 @@ def read_acquisition(path: str | list[str]) -> list[LayerData]:
         to them); without a viewer, the image layers.
     """
     path = path[0] if isinstance(path, list) else path
-    if path.startswith(_SAMPLE):  # made in the user's cache at the first use
-        path = str(cached_sample())
+    if path.startswith(_SAMPLE):
+        path = str(_sample())
     viewer = napari.current_viewer()
     if viewer is not None:
         session_of(viewer).open(path)
@@ -68,6 +69,17 @@ def read_acquisition(path: str | list[str]) -> list[LayerData]:
     dataset = open_dataset(path)
     profile = dataset.profiles.get_default() or starter_profile(list(dataset.fovs.values()))
     return [layer.as_layer_data_tuple() for layer in VirtualMapLayer(dataset, profile).layers]
+
+
+def _sample() -> Path:
+    """Give the sample, made in the user's cache at the first use; napari's bar says how far that is."""
+    with progress(total=0, desc="Making the sample") as bar:
+
+        def tell(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return cached_sample(tell)
 
 
 def show_batch_export(viewer: napari.Viewer) -> None:

@@ -40,6 +40,7 @@ from ..slices.slice_config import SliceRows, stamp, stamp_many
 from ..slices.slice_values import number_of
 from ..slices.table_file import TableJob, open_table
 from .galvo_places import GalvoPlaces
+from .telling import tell
 
 if TYPE_CHECKING:
     from .session import Session
@@ -220,18 +221,10 @@ class GalvoReview:
                 rows = stamp(job.rows, change.slice_id, cells)
                 _save(job, folder, rows, change.slice_id, fresh, record)
         except SlicemapError as error:
-            self._refuse("; ".join(error.faults) if isinstance(error, PlanError) else str(error))
+            tell(self.refused, "; ".join(error.faults) if isinstance(error, PlanError) else str(error))
             return False
         self._session.set_slices(rows)
         return True
-
-    def _refuse(self, why: str) -> None:
-        if len(self.refused):
-            self.refused.emit(why)
-        else:
-            from napari.utils.notifications import show_error
-
-            show_error(why)
 
     def _check_saved(self, slice_id: str, column: str) -> None:
         """Refuse to write beneath an edit that would hide it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import napari
-from qtpy.QtWidgets import QApplication
 
 from ..dataset import Dataset
 from .desk import show_all_docks
@@ -36,11 +35,8 @@ def launch(dataset: Dataset, map_id: str | None = None, *, block: bool = True) -
     if map_id is not None:
         dataset.maps[map_id]
     viewer = _window(dataset)
-    session = session_of(viewer)
-    session.open(dataset, map_id)
+    session_of(viewer).open(dataset, map_id)
     show_all_docks(viewer)
-    QApplication.processEvents()  # the docks have taken their place: what is left is the canvas
-    session.look_at(session.page_number)
     return _run(viewer, block=block)
 
 

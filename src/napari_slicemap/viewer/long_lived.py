@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import weakref
+from typing import ClassVar
 
 from qtpy.QtCore import QObject, QTimer
 
@@ -27,15 +29,16 @@ class LongLived:
 
     _left = False
     """Whether something was closed whose memory is not free yet, maybe."""
+    _open: ClassVar[weakref.WeakSet[LongLived]] = weakref.WeakSet()
+    """Those of all windows: what Python leaves out, it leaves out for all of them."""
 
     def __init__(self, parent: QObject) -> None:
-        if LongLived._left:  # while a dataset is opened everybody waits anyway
-            gc.collect()
-            LongLived._left = False
+        _free_what_is_left()  # while a dataset is opened everybody waits anyway
         self._timer = QTimer(parent)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_MS)
-        self._timer.timeout.connect(gc.freeze)
+        self._timer.timeout.connect(_keep)
+        LongLived._open.add(self)
 
     def keep_soon(self) -> None:
         """Keep what will be in memory in a moment, too."""
@@ -44,5 +47,19 @@ class LongLived:
     def close(self) -> None:
         """Let the next full collection look at everything: what was open is to be freed."""
         self._timer.stop()
+        LongLived._open.discard(self)
         gc.unfreeze()
         LongLived._left = True
+        for other in LongLived._open:
+            other.keep_soon()
+
+
+def _keep() -> None:
+    _free_what_is_left()
+    gc.freeze()
+
+
+def _free_what_is_left() -> None:
+    if LongLived._left:
+        gc.collect()
+        LongLived._left = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from qtpy.QtGui import QUndoCommand
 
 from ..errors import SlicemapError
 from ..files import atomic_path
+from ..render.channels import ChannelSettings
 from ..render.profile import Profile, ProfileBook
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Looks:
         if session.dataset is None or session.map_layer is None:
             return None
         base = session.dataset.profiles[session.profile_name]
-        return base.model_copy(update={"channels": session.map_layer.settings()})
+        return base.model_copy(update={"channels": _with(base.channels, session.map_layer.settings())})
 
     def choose(self, name: str) -> None:
         """Show a profile, in place of what is shown.
@@ -148,6 +149,12 @@ class Looks:
             session.profiles_changed.emit()
 
 
+def _with(channels: Mapping[str, ChannelSettings], shown: Mapping[str, ChannelSettings]) -> dict[str, ChannelSettings]:
+    """Put what controls show into channels; those without controls stay, and hidden new ones are left out."""
+    new = {name: one for name, one in shown.items() if name not in channels and one.visible}
+    return {name: shown.get(name, one) for name, one in channels.items()} | new
+
+
 @contextmanager
 def _held(path: Path) -> Iterator[None]:
     """Keep others from writing the profiles between their being read and written; what fails is said in words."""
@@ -193,10 +200,12 @@ class _Save(QUndoCommand):
         self._looks, self._before, self._after, self._done = looks, before, after, True
 
     def redo(self) -> None:
-        """Write it again."""
+        """Write it again, and show it: what an earlier step shows is something else."""
         if not self._done:
             self._done = self._looks.put(self._before, self._after)
-            if not self._done:  # the history goes back to what is so
+            if self._done:
+                self._looks.show(self._after.book[self._after.active])
+            else:  # the history goes back to what is so
                 QTimer.singleShot(0, self._looks.stack.undo)
 
     def undo(self) -> None:

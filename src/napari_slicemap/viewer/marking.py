@@ -24,6 +24,7 @@ from ..rois.table import RoiTable
 from ..rois.table_file import Change, Outcome, RoiFile
 from .file_watch import FileWatch
 from .roi_places import RoiPlaces
+from .telling import tell
 
 if TYPE_CHECKING:
     from .session import Session
@@ -172,7 +173,7 @@ class Marking:
         try:
             outcome = self._file.refresh()
         except (SlicemapError, OSError) as error:
-            self._tell(f"{self._file.path.name} was changed by another program, and cannot be read: {error}")
+            tell(self.told, f"{self._file.path.name} was changed by another program, and cannot be read: {error}")
             return
         if outcome is not None:
             self._take(outcome)
@@ -202,7 +203,7 @@ class Marking:
         self._forget_gone(file.table)
         session.rois_changed.emit()
         if outcome.conflicts:
-            self._tell(". ".join(outcome.conflicts))
+            tell(self.told, ". ".join(outcome.conflicts))
 
     def _forget_gone(self, table: RoiTable) -> None:
         self._empty = {one: known for one, known in self._empty.items() if one in table}
@@ -210,14 +211,6 @@ class Marking:
         if left != self.selected:
             self.selected = left
             self.selection_changed.emit()
-
-    def _tell(self, text: str) -> None:
-        if len(self.told):
-            self.told.emit(text)
-        else:
-            from napari.utils.notifications import show_warning
-
-            show_warning(text)
 
     # --- selecting and looking ------------------------------------------------------------------------------------
     def select(self, roi_ids: Iterable[str]) -> None:
@@ -237,18 +230,14 @@ class Marking:
         """
         session = self._session
         roi = session.rois[roi_id]
-        if session.map_layer is None:
+        if session.map_layer is None or session.framing is None:
             raise SlicemapError("there is no dataset open, so there is nothing to look at")
-        pages = session.map_layer.pages
-        place = RoiPlaces(pages).of(roi)
+        place = RoiPlaces(session.map_layer.pages).of(roi)
         if place is None:
             raise SlicemapError(f"ROI {roi.label} cannot be shown: {self.ground.fault(roi) or 'it is on no map'}")
         session.viewer.dims.set_current_step(0, place.number)
-        (left, top), (right, bottom) = place.to_canvas(((roi.x_min, roi.y_min), (roi.x_max, roi.y_max)))
-        _, y0, x0 = pages.translate
-        size, scene, canvas = pages.scale[1], session.viewer.scene, session.viewer.canvas.size
-        scene.camera.center = (0.0, y0 + ((top + bottom) / 2 - 0.5) * size, x0 + ((left + right) / 2 - 0.5) * size)
-        scene.camera.zoom = _ROOM * min(canvas[0] / ((bottom - top) * size), canvas[1] / ((right - left) * size))
+        first, last = place.to_canvas(((roi.x_min, roi.y_min), (roi.x_max, roi.y_max)))
+        session.framing.frame((*first, *last), _ROOM)
         self.looked_at.emit(roi_id)
 
 

@@ -9,6 +9,7 @@ from ..images.acquisition import TilePosition
 from ..images.region import Grid, Window
 from ..maps.placement import place
 from ..render.virtual_map import VirtualMap
+from ..rois.frames import Frame
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Page:
         return f"slice {self.map.slice_id}" + ("" if same else f" · map {self.map.map_id}")
 
     @property
+    def frame(self) -> Frame:
+        """What an ROI on the page is drawn on."""
+        return Frame(fov=self.fov) if self.fov else Frame(map_id=self.map.map_id)
+
+    @property
     def window(self) -> Window:
         """What the page covers of the canvas, canvas px."""
         return self.map.bounds.shifted(self.dx, self.dy)
@@ -49,10 +55,6 @@ class Page:
     def grid(self, step: int) -> Grid:
         """Give the canvas's cells of `step` px in the map's own px."""
         return Grid(step, -self.dx, -self.dy)
-
-    def to_own(self, x: float, y: float) -> tuple[float, float]:
-        """Take a point from canvas px to px of the map (or FOV) as the dataset has it."""
-        return (x - self.dx) / self.scale, (y - self.dy) / self.scale
 
     def to_canvas(self, x: float, y: float) -> tuple[float, float]:
         """Take a point from px of the map (or FOV) to canvas px."""

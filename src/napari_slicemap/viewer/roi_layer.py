@@ -12,26 +12,19 @@ import numpy as np
 import pandas as pd
 from napari.layers import Shapes
 from napari.utils.notifications import show_warning
-from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
 from ..errors import SlicemapError
 from ..rois.drawing import rectangle_on, stamp_roi
 from ..rois.roi import Kind, Points, Roi, roi_from_points
+from .clicks import Clicks
 from .pages import Pages
 from .roi_places import Place, RoiPlaces
+from .roi_shapes import looks_the_same, rgba, same_points, shape_of, shape_type_of, vertices_of
 
 if TYPE_CHECKING:
     from .session import Session
 
-_KINDS: dict[str, Kind] = {
-    "rectangle": "rectangle",
-    "polygon": "polygon",
-    "ellipse": "polygon",
-    "path": "line",
-    "line": "line",
-}
-_ELLIPSE_POINTS = 64
 _LABELLED = 500
 """With more ROIs their names are not written: napari takes seconds for them at each zoom."""
 _FEW = 40
@@ -89,6 +82,7 @@ class RoiLayer:
             face_color=f"{_INSIDE}18",
             edge_width=_WIDTH,
         )
+        self._clicks = Clicks(self.layer)
         self.refresh()
         self.layer.events.data.connect(self._on_data)
         self.layer.selected_data.events.items_changed.connect(self._on_selected)
@@ -136,7 +130,7 @@ class RoiLayer:
     def _is_drawn(self, roi: Roi) -> bool:
         """Say whether an ROI is drawn where it is."""
         drawn = self._drawn.get(roi.roi_id)
-        return drawn is not None and _looks_the_same(drawn.roi, roi)
+        return drawn is not None and looks_the_same(drawn.roi, roi)
 
     def _take_out(self, roi_ids: list[str], changed: list[Roi]) -> None:
         gone = {*roi_ids, *(roi.roi_id for roi in changed)}
@@ -153,10 +147,10 @@ class RoiLayer:
             return
         leaving = [self._session.marking.empty_share(roi) > 0 for roi in rois]
         self.layer.add(
-            [_vertices(roi, self._place_of(roi)) for roi in rois],
-            shape_type=[_shape_type(roi) for roi in rois],
-            edge_color=np.array([_rgba(_LEAVING if out else _INSIDE) for out in leaving]),
-            face_color=np.tile(_rgba(f"{_INSIDE}18"), (len(rois), 1)),
+            [vertices_of(roi, self._place_of(roi)) for roi in rois],
+            shape_type=[shape_type_of(roi) for roi in rois],
+            edge_color=np.array([rgba(_LEAVING if out else _INSIDE) for out in leaving]),
+            face_color=np.tile(rgba(f"{_INSIDE}18"), (len(rois), 1)),
             edge_width=[_THIN if out else _WIDTH for out in leaving],
         )
         self._ids += [roi.roi_id for roi in rois]
@@ -235,6 +229,14 @@ class RoiLayer:
         return self.places.of_fov_at(number, x, y) if on_fovs else self.places.of_page(number)
 
     # --- selection ------------------------------------------------------------------------------------------
+    def choose(self) -> None:
+        """Let the user work on the layer, seen; one that was taken out of the viewer comes back."""
+        layers = self._session.viewer.layers
+        if self.layer not in layers:
+            layers.append(self.layer)
+        layers.selection.active = self.layer
+        self.layer.visible = True
+
     def _on_selected(self, *_: object) -> None:
         if not self._busy:
             chosen = sorted(index for index in self.layer.selected_data if index < len(self._ids))
@@ -257,7 +259,9 @@ class RoiLayer:
             return
         try:
             with self._quiet():
-                if action == "added":
+                if action == "added" and self._clicks.take():
+                    self._session.viewer.status = "Drag to draw; a click draws nothing"
+                elif action == "added":
                     self._added()
                 elif action == "changed":
                     self._changed(index for index in event.data_indices if 0 <= index < len(self._ids))
@@ -277,7 +281,7 @@ class RoiLayer:
             return
         for roi, index in zip(made, range(first, len(self.layer.data)), strict=True):
             place, (points, _) = self._place_of(roi), self._shape(index)
-            if _same(place.to_canvas(roi.points), points):
+            if same_points(place.to_canvas(roi.points), points):
                 self._drawn[roi.roi_id] = _Drawn(roi, None)
         marking.add(made)
         self._ids += [roi.roi_id for roi in made]
@@ -289,7 +293,7 @@ class RoiLayer:
             old = self._session.rois[self._ids[index]]
             points, kind = self._shape(index)
             new = roi_from_points(self._place_of(old).to_own(points), kind)
-            if new.kind != old.kind or not _same(new.points, old.points):
+            if new.kind != old.kind or not same_points(new.points, old.points):
                 shape = {"kind": new.kind, "geometry": new.geometry, **new.model_dump(include=_BOX)}
                 changed.append(old.model_copy(update=shape))
         for roi in changed:
@@ -318,12 +322,7 @@ class RoiLayer:
 
     def _shape(self, index: int) -> tuple[Points, Kind]:
         """Give a drawn shape's vertices in canvas px, and what it is."""
-        corners = np.asarray(self.layer.data[index], dtype=float)
-        shape_type = str(self.layer.shape_type[index])
-        if shape_type == "ellipse":
-            corners = _ellipse(corners)
-        # a layer's whole numbers are pixel centres, those of a region pixel corners
-        return tuple((float(x) + 0.5, float(y) + 0.5) for _, y, x in corners), _KINDS[shape_type]
+        return shape_of(self.layer.data[index], str(self.layer.shape_type[index]))
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
@@ -333,37 +332,3 @@ class RoiLayer:
             yield
         finally:
             self._busy = busy
-
-
-def _vertices(roi: Roi, place: Place) -> NDArray[np.float64]:
-    return np.array([(place.number, y - 0.5, x - 0.5) for x, y in place.to_canvas(roi.points)])
-
-
-def _shape_type(roi: Roi) -> str:
-    if roi.kind in ("rectangle", "rotated-rectangle") and len(roi.points) == 4:
-        return "rectangle"
-    return "path" if roi.kind == "line" else "polygon"
-
-
-def _rgba(colour: str) -> tuple[float, ...]:
-    digits = colour.removeprefix("#").ljust(8, "f")
-    return tuple(int(digits[n : n + 2], 16) / 255 for n in (0, 2, 4, 6))
-
-
-def _looks_the_same(one: Roi, other: Roi) -> bool:
-    frames = (one.fov, one.map_id) == (other.fov, other.map_id)
-    return frames and one.kind == other.kind and (one.points is other.points or _same(one.points, other.points))
-
-
-def _same(points: Points, others: Points) -> bool:
-    """Whether two shapes have the same vertices, up to what drawing rounds off."""
-    return len(points) == len(others) and np.allclose(points, others, atol=1e-4, rtol=0)
-
-
-def _ellipse(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give vertices of the ellipse within four corners, since ROIs know polygons only."""
-    center = corners.mean(axis=0)
-    across, down = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
-    angle = np.linspace(0, 2 * np.pi, _ELLIPSE_POINTS, endpoint=False)[:, None]
-    made: NDArray[np.float64] = center + np.cos(angle) * across + np.sin(angle) * down
-    return made

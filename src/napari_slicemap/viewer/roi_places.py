@@ -54,8 +54,7 @@ class RoiPlaces:
         self._pages = pages
         self._places: dict[Frame, Place] = {}
         for number, page in enumerate(pages.pages):
-            frame = Frame(fov=page.fov) if page.fov else Frame(map_id=page.map.map_id)
-            self._places.setdefault(frame, Place(number, page.dx, page.dy, page.scale, frame))
+            self._places.setdefault(page.frame, Place(number, page.dx, page.dy, page.scale, page.frame))
         for number, page in enumerate(pages.pages):
             for place in _of_tiles(number, page):
                 self._places.setdefault(place.frame, place)
@@ -66,8 +65,7 @@ class RoiPlaces:
 
     def of_page(self, number: int) -> Place:
         """Give the place of the map (or FOV) that a page shows."""
-        page = self._pages.pages[number]
-        return self._places[Frame(fov=page.fov) if page.fov else Frame(map_id=page.map.map_id)]
+        return self._places[self._pages.pages[number].frame]
 
     def of_fov_at(self, number: int, x: float, y: float) -> Place:
         """Give the place of the FOV that shows a point (canvas px) of a page.

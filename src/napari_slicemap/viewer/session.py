@@ -20,6 +20,7 @@ from ..slices.slice_values import number_of
 from .block_loader import BlockLoader
 from .blocks import BlockCache
 from .closing import Closing
+from .framing import Framing
 from .galvo_review import GalvoReview
 from .looks import Looks
 from .map_layer import Display, VirtualMapLayer
@@ -68,7 +69,9 @@ class Session:
     """
 
     opened = Signal()
-    """A dataset was opened or closed."""
+    """A dataset was opened."""
+    closing = Signal()
+    """Another dataset is about to be opened: what is being typed belongs to the one that is open."""
     rois_changed = Signal()
     """The ROI table is another one."""
     slices_changed = Signal()
@@ -90,6 +93,7 @@ class Session:
         self.roi_layer: RoiLayer | None = None
         self.veil: ExcludedVeil | None = None
         self.on_screen: OnScreen | None = None
+        self.framing: Framing | None = None
         self.profile_name = ""
         self.cache_bytes: int | None = None
         """Bytes of pixels that a dataset opened from now on keeps for the screen; by default what the settings say."""
@@ -163,6 +167,7 @@ class Session:
     def _show(self, layer: VirtualMapLayer, loader: BlockLoader, map_id: str | None) -> None:
         viewer = self.viewer
         self.on_screen = OnScreen(viewer, layer, loader, self.why_excluded)
+        self.framing = Framing(viewer, layer.pages)
         layer.look_changed.connect(self.look_changed.emit)
         for one in layer.layers:
             viewer.add_layer(one)
@@ -186,6 +191,7 @@ class Session:
 
     def close(self) -> None:
         """Take the dataset's layers out of the viewer."""
+        self.closing.emit()
         layers = self.viewer.layers
         for one in self._let_go():
             if one in layers:
@@ -211,15 +217,16 @@ class Session:
         """Stop reading, drawing and listening; give the layers that there were."""
         layer = self.map_layer
         mine: list[Any] = [] if layer is None else layer.all_layers
-        if self.on_screen is not None:
-            self.on_screen.close()
+        for watching in (self.on_screen, self.framing):
+            if watching is not None:
+                watching.close()
         for part in (self.veil, self.roi_layer):
             if part is not None:
                 part.detach()
                 mine.append(part.layer)
         self.edits.leave()
         self.marking.leave()
-        self.dataset = self.map_layer = self.roi_layer = self.veil = self.on_screen = None
+        self.dataset = self.map_layer = self.roi_layer = self.veil = self.on_screen = self.framing = None
         return mine
 
     # --- looking --------------------------------------------------------------------------------------------
@@ -247,22 +254,14 @@ class Session:
 
     def look_at(self, number: int) -> None:
         """Centre the camera on a page's map, so that all of it is seen."""
-        if self.map_layer is None:
-            return
-        pages = self.map_layer.pages
-        window, viewer = pages.pages[number].window, self.viewer
-        _, top, left = pages.translate
-        size = pages.scale[1]
-        height, width = window.shape
-        viewer.scene.camera.center = (0.0, top + (window.y0 + height / 2) * size, left + (window.x0 + width / 2) * size)
-        canvas = viewer.canvas.size
-        viewer.scene.camera.zoom = 0.95 * min(canvas[0] / (height * size), canvas[1] / (width * size))
+        if self.framing is not None:
+            self.framing.frame_page(number)
 
     def _on_step(self, _event: Any = None) -> None:
         if self.map_layer is None:
             return
         number = self.page_number
-        if not self._sees(number):
+        if self.framing is not None and not self.framing.sees(number):
             self.look_at(number)
         self._say_page(number)
         self.page_changed.emit(number)
@@ -273,19 +272,6 @@ class Session:
             return
         title, why = self.map_layer.page(number).title, self.why_excluded(number)
         self.viewer.canvas.overlays.text.text = f"{title} (excluded: {why})" if why else title
-
-    def _sees(self, number: int) -> bool:
-        """Whether any of a page's map is within the view; stages of slides may lie far apart."""
-        if self.map_layer is None or number >= len(self.map_layer.pages.pages):
-            return True
-        pages, viewer = self.map_layer.pages, self.viewer
-        window, size = pages.pages[number].window, pages.scale[1]
-        half = [extent / 2 / viewer.scene.camera.zoom for extent in viewer.canvas.size]
-        _, y, x = viewer.scene.camera.center
-        _, top, left = pages.translate
-        rows = top + window.y0 * size < y + half[0] and top + window.y1 * size > y - half[0]
-        columns = left + window.x0 * size < x + half[1] and left + window.x1 * size > x - half[1]
-        return bool(rows and columns)
 
     @property
     def display(self) -> Display:
@@ -306,10 +292,11 @@ class Session:
     # --- deciding -------------------------------------------------------------------------------------------
     def why_excluded(self, number: int) -> str:
         """Say why the slice of a page is not to be used, or ``""``; a FOV that is shown alone is of no slice."""
-        if self.dataset is None or self.map_layer is None:
+        dataset, layer = self.dataset, self.map_layer  # once: the status bar asks from a thread of its own
+        if dataset is None or layer is None:
             return ""
-        page = self.map_layer.page(number)
-        return "" if page.fov else self.dataset.why_excluded(page.map.slice_id)
+        page = layer.page(number)
+        return "" if page.fov else dataset.why_excluded(page.map.slice_id)
 
     def set_slices(self, rows: Mapping[str, dict[str, Any]] | None) -> None:
         """Decide by another slice table: what it excludes is greyed and left out of exports. No file is written.
@@ -374,9 +361,10 @@ class Session:
     @property
     def profile_is_edited(self) -> bool:
         """Whether napari's controls show something else than the active profile says."""
-        if self.dataset is None or self.map_layer is None:
+        shown = self.looks.shown()
+        if self.dataset is None or shown is None:
             return False
-        return self.map_layer.settings() != dict(self.dataset.profiles[self.profile_name].channels)
+        return dict(shown.channels) != dict(self.dataset.profiles[self.profile_name].channels)
 
     def save_profile(self, name: str = "") -> None:
         """Save what napari's controls show now as a profile; masks and annotations keep their styles.

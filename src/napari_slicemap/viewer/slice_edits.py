@@ -38,6 +38,7 @@ from ..slices.generate import new_table
 from ..slices.journal import Journal, LeftBehind, find_left_behind
 from ..slices.slice_config import cell_text, stamp
 from ..slices.table_file import open_table
+from .telling import tell
 
 if TYPE_CHECKING:
     from .session import Session
@@ -262,7 +263,7 @@ class SliceEdits:
         self._keep(put_cells(disk, self._edits, fresh))
         self._session.set_slices(disk)
         if others:
-            self.refused.emit(f"{', '.join(others[:3])} changed since, and stays as it is")
+            tell(self.refused, f"{', '.join(others[:3])} changed since, and stays as it is")
 
     def _keep(self, edits: Edits) -> None:
         """Take other edits, and put them on disk; without that, they are kept while the session lives."""
@@ -273,7 +274,7 @@ class SliceEdits:
             self._journal.note(before, edits)
         except OSError as error:
             why = error.strerror or error
-            self.refused.emit(f"A crash would lose this edit: {self._journal.path.parent} cannot be written ({why})")
+            tell(self.refused, f"A crash would lose this edit: {self._journal.path.parent} cannot be written ({why})")
         self.changed.emit()
 
     # --- the file -----------------------------------------------------------------------------------------------
@@ -317,12 +318,20 @@ class SliceEdits:
         SlicemapError
             If it is no slice table any more; what was read before stays.
         """
-        if self.table is None or (now := _stamp_of(self.table)) == self._stamp:
+        if self.table is None:
             return None
-        self._stamp = now
-        if now is None:
-            raise PlanError([f"{self.table} is gone; what is shown was read before"])
-        fresh = slice_config.read(self.table)
+        try:
+            now = _stamp_of(self.table)
+            if now == self._stamp:
+                return None
+            self._stamp = now
+            if now is None:
+                raise PlanError([f"{self.table} is gone; what is shown was read before"])
+            fresh = slice_config.read(self.table)
+        except OSError as error:
+            if isinstance(error, SlicemapError):
+                raise
+            raise PlanError([f"{self.table} cannot be read: {error.strerror or error}"]) from error
         before = self._disk or {}
         found = changed_elsewhere(before, fresh)
         if not found and self._disk is not None:

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QScrollArea,
     QSizePolicy,
     QWidget,
@@ -181,6 +182,13 @@ def small(text: str = "") -> QLabel:
     label.setStyleSheet("font-size: 11px;")
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     return label
+
+
+def button(text: str, tip: str) -> QPushButton:
+    """Make a button that says in its tooltip what it does."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    return made
 
 
 def choose(box: QComboBox, value: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QComboBox, QLineEdit, QTableView, QWidget
+from qtpy.QtWidgets import QAbstractItemDelegate, QComboBox, QLineEdit, QTableView, QWidget
 
 _BEGUN = "place that it began with"
 
@@ -33,6 +33,13 @@ class PatientTable(QTableView):
             self._waiting[command] = None
         else:
             command()
+
+    def finish(self) -> None:
+        """Keep what is being typed, if it fits, and close the editor: the rows are about to be other ones."""
+        editor = self.indexWidget(self.currentIndex())
+        if self.is_editing and editor is not None:
+            self.commitData(editor)
+            self.closeEditor(editor, QAbstractItemDelegate.EndEditHint.NoHint)
 
     def closeEditor(self, editor: QWidget, hint: Any) -> None:  # noqa: N802 - Qt's name
         """Do what waited for this, unless the next cell is edited at once."""

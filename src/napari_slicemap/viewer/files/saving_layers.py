@@ -127,7 +127,7 @@ def _refuse(one: _Layer) -> None:
     if any(isinstance(value, VirtualMapLayer) for value in one.known.values()):
         raise StackError(
             f"layer {one.name} shows a map, of which the screen has only what is needed to show it; "
-            "Plugins ▸ Batch export writes maps, ROIs and FOVs as data in full"
+            "Plugins ▸ Slice map ▸ Batch export writes maps, ROIs and FOVs as data in full"
         )
     if one.meta.get("multiscale"):
         raise StackError(f"layer {one.name} is a pyramid; add its full resolution as an image layer, and save that")

@@ -18,6 +18,7 @@ from ..roi_layer import SESSION
 from .telling import told
 
 if TYPE_CHECKING:
+    from ...dataset import Dataset
     from ..session import Session
 
 _SUFFIX = ".ome.tif"
@@ -50,23 +51,24 @@ def write_rois(path: str, data: Sequence[Any], meta: Mapping[str, Any]) -> list[
         If the layer is not the session's, holds no ROI, or something cannot be written.
     """
     with told():
-        session = _session(meta)
+        session, dataset = _opened(meta)
         rois = _chosen(session, meta) if len(data) else []
         if not rois:
             raise SlicemapError("there is no ROI to save yet; draw one on the map first")
-        return _write(session, rois, Path(path))
+        return _write(dataset, plan_of(rois, Path(path), session.profile_name), len(rois))
 
 
-def _session(meta: Mapping[str, Any]) -> Session:
+def _opened(meta: Mapping[str, Any]) -> tuple[Session, Dataset]:
     """Find whose ROIs a layer shows."""
     found = meta.get("metadata", {}).get(SESSION)
     session = None if found is None else found()
-    if session is None or session.dataset is None:
+    dataset = None if session is None else session.dataset
+    if session is None or dataset is None:
         raise SlicemapError(
             f"layer {meta.get('name')} holds no ROIs of an open dataset, so there are no pixels to write. "
             "Draw on the layer ROIs of a dataset, select that layer, and save it"
         )
-    return session
+    return session, dataset
 
 
 def _chosen(session: Session, meta: Mapping[str, Any]) -> list[Roi]:
@@ -77,11 +79,8 @@ def _chosen(session: Session, meta: Mapping[str, Any]) -> list[Roi]:
     return [roi for roi in session.rois if roi.roi_id in (selected or shown)]
 
 
-def _write(session: Session, rois: Sequence[Roi], path: Path) -> list[str]:
-    dataset = session.dataset
-    assert dataset is not None
-    plan = plan_of(rois, path, session.profile_name)
-    with progress(total=len(rois), desc="Saving ROIs") as bar:
+def _write(dataset: Dataset, plan: ExportPlan, count: int) -> list[str]:
+    with progress(total=count, desc="Saving ROIs") as bar:
         report = run_export(plan, dataset, on_progress=lambda *_: bar.update(1))
     failed = [f"{one.item_id}: {one.error}" for one in report.results if not one.ok]
     if failed:

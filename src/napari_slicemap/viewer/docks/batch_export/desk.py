@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
-from ..parts import row
+from ..parts import add_shortcut, button, row
 
 _MESSAGE_PX = 110
 
@@ -29,13 +28,13 @@ class Desk(QWidget):
         self._scroll.setWidget(self.message)
         self.progress = QProgressBar()
         self.progress.setVisible(False)
-        self.export = _button("&Export", "Write the files (Ctrl+Return)")
-        self.dry_run = _button("&Dry run", "List what would be written, and write nothing (Ctrl+Shift+Return)")
-        self.cancel = _button("Cancel", "Leave the rest undone; what is written stays (Ctrl+.)")
-        self.retry = _button("&Retry failed", "Do again what failed, under the same names")
-        self.open = _button("Open folder", "Show the output folder")
-        self.copy = _button("Copy shell command", "Put the command that writes the same files on the clipboard")
-        self.plan = _button("Pla&n", "Save all these settings as a file, or load them")
+        self.export = button("&Export", "Write the files (Ctrl+Return)")
+        self.dry_run = button("&Dry run", "List what would be written, and write nothing (Ctrl+Shift+Return)")
+        self.cancel = button("Cancel", "Leave the rest undone; what is written stays (Ctrl+.)")
+        self.retry = button("&Retry failed", "Do again what failed, under the same names")
+        self.open = button("Open folder", "Show the output folder")
+        self.copy = button("Copy shell command", "Put the command that writes the same files on the clipboard")
+        self.plan = button("Pla&n", "Save all these settings as a file, or load them")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 6)
         layout.setSpacing(4)
@@ -47,23 +46,15 @@ class Desk(QWidget):
 
     def add_shortcuts(self, dock: QWidget) -> None:
         """Let keys press the buttons, wherever in the dock the focus is."""
-        for keys, button in (
+        for keys, pressed in (
             ("Ctrl+Return", self.export),
             ("Ctrl+Shift+Return", self.dry_run),
             ("Ctrl+.", self.cancel),
         ):
-            made = QShortcut(QKeySequence(keys), dock)
-            made.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            made.activated.connect(button.click)
+            add_shortcut(keys, dock, pressed.click)
 
     def say(self, lines: Sequence[str]) -> None:
         """Show a message; a long one scrolls."""
         self.message.setText("\n".join(lines))
         width = max(200, self._scroll.viewport().width())
         self._scroll.setFixedHeight(min(_MESSAGE_PX, self.message.heightForWidth(width) + 4))
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    made = QPushButton(text)
-    made.setToolTip(tip)
-    return made

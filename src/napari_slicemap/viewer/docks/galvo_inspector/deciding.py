@@ -35,7 +35,6 @@ class Deciding(QObject):
         self._session, self._ledger, self._panels, self._desk = session, ledger, panels, desk
         self._slice_id = ""
         self._notes: dict[str, str] = {}
-        self._left = False
         session.undo_stack.indexChanged.connect(self.suit_history)
 
     def forget(self) -> None:
@@ -45,10 +44,8 @@ class Deciding(QObject):
         self._desk.note.clear()
 
     def leave(self) -> None:
-        """Stop listening; it may be called more than once."""
-        if not self._left:
-            self._left = True
-            self._session.undo_stack.indexChanged.disconnect(self.suit_history)
+        """Stop listening."""
+        self._session.undo_stack.indexChanged.disconnect(self.suit_history)
 
     def choose(self, slice_id: str) -> None:
         """Decide about another slice; what is typed about one waits until it is chosen again."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLineEdit, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLineEdit, QProgressBar, QVBoxLayout, QWidget
 
-from ..parts import row, small
+from ..parts import button, row, small
 
 
 class AllSlices(QWidget):
@@ -82,10 +82,3 @@ class Desk(QWidget):
         self.reject.setEnabled(can_reject)
         self.withdraw.setEnabled(can_withdraw)
         self.note.setEnabled(can_reject)
-
-
-def button(text: str, tip: str) -> QPushButton:
-    """Make a button that says in its tooltip what it does."""
-    made = QPushButton(text)
-    made.setToolTip(tip)
-    return made

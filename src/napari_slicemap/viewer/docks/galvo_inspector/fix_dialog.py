@@ -32,8 +32,7 @@ from ....slices.galvo.fixing import FixPlan, FixReport, SliceFix, note_applied, 
 from ....slices.galvo.tile_slices import TileSlices
 from ...galvo_places import GalvoPlaces
 from ..background import Background
-from ..parts import bullets, counted, row, small, words_of
-from .desk import button
+from ..parts import bullets, button, counted, row, small, words_of
 from .reading import read_records_of
 
 _COLUMNS = ("Slice", "What", "Folders that are written")

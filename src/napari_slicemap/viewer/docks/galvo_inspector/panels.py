@@ -12,9 +12,8 @@ from ....slices.galvo.decisions import Standing
 from ....slices.galvo.detect import LEAST_VOTE
 from ....slices.galvo.record import GalvoRecord, Parts
 from ....slices.galvo.score import ANOMALY_SHARE, CONTRAST_SHARE, SHARPNESS_SHARE
-from ..parts import counted, row, small
+from ..parts import button, counted, row, small
 from .before_after import BeforeAfter
-from .desk import button
 from .profile_plot import ProfilePlot
 from .reading import Look, Weighed, patch_of
 from .ring import is_near
@@ -57,7 +56,8 @@ class Panels(QWidget):
         layout.setContentsMargins(2, 2, 2, 4)
         layout.setSpacing(3)
         layout.addWidget(self.heading)
-        head = row(self.said, QLabel("Shift"), self.shift, self.detected)
+        self._shift_label = QLabel("Shift")
+        head = row(self.said, self._shift_label, self.shift, self.detected)
         head.setStretch(0, 1)
         layout.addLayout(head)
         layout.addWidget(self.strips)
@@ -182,8 +182,10 @@ class Panels(QWidget):
             self.move_to(self.look.record.likeliest)
 
     def _enable(self, enabled: bool) -> None:
-        self.shift.setEnabled(enabled)
-        self.detected.setEnabled(enabled)
+        """Let the band be moved; where there is none, the words have its room."""
+        for part in (self._shift_label, self.shift, self.detected):
+            part.setEnabled(enabled)
+            part.setVisible(enabled)
 
 
 class ShiftBox(QSpinBox):

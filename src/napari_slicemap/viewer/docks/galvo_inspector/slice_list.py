@@ -203,6 +203,7 @@ class SliceList(QTableView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setShowGrid(False)
         self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names of slices differ at their ends
         self.setTabKeyNavigation(False)
         self.setAccessibleName("Slices")
         self.verticalHeader().setVisible(False)

@@ -7,8 +7,7 @@ from functools import partial
 
 import napari
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QLabel, QLineEdit, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QLabel, QLineEdit, QVBoxLayout
 
 from ....errors import SlicemapError
 from ....rois.roi import Roi
@@ -16,7 +15,19 @@ from ...session import session_of
 from ..background import Background
 from ..dock import Dock
 from ..empty import Pages
-from ..parts import bullets, counted, guard_wheel, row, small, without_argument, words_of
+from ..parts import (
+    add_shortcut,
+    bullets,
+    button,
+    counted,
+    guard_wheel,
+    redo,
+    row,
+    small,
+    undo,
+    without_argument,
+    words_of,
+)
 from .copy_dialog import CopyDialog
 from .files import ask_export, ask_import
 from .hand import Hand
@@ -46,7 +57,6 @@ class RoiDrawingDock(Dock):
         self.view = RoiView(self.rows, self._profiles, self._marking.tags)
         self.hand = Hand(self._session, self.tools)
         self._lane = Background()
-        self._left = False
         self.thumbnails = Thumbnails(self._session, self.view, self._lane)
         self._lay_out()
         self._connect()
@@ -62,13 +72,13 @@ class RoiDrawingDock(Dock):
         self.filter.setClearButtonEnabled(True)
         self.count, self.message = QLabel(), small()
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.look = _button("Look at", "Show the selected ROI, as a double-click does (Return)")
-        self.copy = _button("Copy to slices…", "Copy the selected ROIs to the same place of other slices")
-        self.delete = _button("Delete", "Remove the selected ROIs (Delete)")
-        self.take_in = _button("Import…", "Take ROIs from a table, GeoJSON of QuPath, or shapes of napari")
-        self.hand_out = _button("Export…", "Write the selected ROIs, or all that are shown, to a file")
-        self.undo = _button("↶", "Undo the last change (Ctrl+Z)")
-        self.redo = _button("↷", "Make it again (Ctrl+Shift+Z)")
+        self.look = button("Look at", "Show the selected ROI, as a double-click does (Return)")
+        self.copy = button("Copy to slices…", "Copy the selected ROIs to the same place of other slices")
+        self.delete = button("Delete", "Remove the selected ROIs (Delete)")
+        self.take_in = button("Import…", "Take ROIs from a table, GeoJSON of QuPath, or shapes of napari")
+        self.hand_out = button("Export…", "Write the selected ROIs, or all that are shown, to a file")
+        self.undo = button("↶", "Undo the last change (Ctrl+Z)")
+        self.redo = button("↷", "Make it again (Ctrl+Shift+Z)")
         for narrow, name in ((self.undo, "Undo"), (self.redo, "Redo")):
             narrow.setAccessibleName(name)
             narrow.setFixedWidth(30)
@@ -99,17 +109,18 @@ class RoiDrawingDock(Dock):
         self._lane.failed.connect(self._on_accident)
         # the lane outlives the dock, and stops when Qt frees it
         self.destroyed.connect(self._lane.close)
-        for button, command in (
+        for pressed, command in (
             (self.look, self.look_at),
             (self.copy, self.ask_copy),
             (self.delete, self.remove),
             (self.take_in, self._ask_import),
             (self.hand_out, self._ask_export),
-            (self.undo, session.undo_stack.undo),
-            (self.redo, session.undo_stack.redo),
+            (self.undo, self.undo_last),
+            (self.redo, self.redo_last),
         ):
-            button.clicked.connect(partial(without_argument, command))
+            pressed.clicked.connect(partial(without_argument, command))
         session.undo_stack.indexChanged.connect(self._suit)
+        session.closing.connect(self.view.finish)
         session.opened.connect(self._fill)
         session.rois_changed.connect(self._on_rois)
         session.profiles_changed.connect(self.thumbnails.forget)
@@ -120,17 +131,14 @@ class RoiDrawingDock(Dock):
 
     def _add_keys(self) -> None:
         for tool in TOOLS:
-            self._key(tool.key, partial(self.hand.take, tool.name))
-        self._key("/", self.filter.setFocus)
-        self._key("Escape", partial(self.hand.take, "select"))
-        self._key("Ctrl+Z", self._session.undo_stack.undo)
-        self._key("Ctrl+Shift+Z", self._session.undo_stack.redo)
-
-    def _key(self, keys: str, command: Callable[[], object]) -> None:
-        """Let a key do something wherever in the dock the focus is; a field that is typed in keeps its letters."""
-        made = QShortcut(QKeySequence(keys), self)
-        made.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        made.activated.connect(command)
+            add_shortcut(tool.key, self, partial(self.hand.take, tool.name))
+        for keys, command in (
+            ("/", self.filter.setFocus),
+            ("Escape", partial(self.hand.take, "select")),
+            ("Ctrl+Z", self.undo_last),
+            ("Ctrl+Shift+Z", self.redo_last),
+        ):
+            add_shortcut(keys, self, command)
 
     # --- session to widgets ---------------------------------------------------------------------------------------
     def _fill(self) -> None:
@@ -161,8 +169,8 @@ class RoiDrawingDock(Dock):
 
     def _suit(self, *_: object) -> None:
         chosen, opened = bool(self._marking.selected), self._session.dataset is not None
-        for button in (self.look, self.delete):
-            button.setEnabled(chosen)
+        for one in (self.look, self.delete):
+            one.setEnabled(chosen)
         several = self._session.dataset is not None and len(self._session.dataset.maps) > 1
         self.copy.setEnabled(chosen and several)
         self.take_in.setEnabled(opened)
@@ -197,6 +205,14 @@ class RoiDrawingDock(Dock):
     def remove(self) -> None:
         """Remove the selected ROIs."""
         self._marking.remove(self._marking.selected)
+
+    def undo_last(self) -> None:
+        """Undo the last change of the session."""
+        undo(self._session.undo_stack, self.say)
+
+    def redo_last(self) -> None:
+        """Make the change again that was undone last."""
+        redo(self._session.undo_stack, self.say)
 
     def ask_copy(self) -> CopyDialog | None:
         """Ask to which slices the selected ROIs are copied."""
@@ -263,9 +279,6 @@ class RoiDrawingDock(Dock):
             self._marking.look_for_changes()
 
     def _leave(self) -> None:
-        if self._left:
-            return
-        self._left = True
         session, marking = self._session, self._marking
         self.hand.leave()
         self.thumbnails.stop()
@@ -273,6 +286,7 @@ class RoiDrawingDock(Dock):
             dialog.close()
         self._lane.close()
         for signal, slot in (
+            (session.closing, self.view.finish),
             (session.opened, self._fill),
             (session.rois_changed, self._on_rois),
             (session.profiles_changed, self.thumbnails.forget),
@@ -282,10 +296,3 @@ class RoiDrawingDock(Dock):
             signal.disconnect(slot, missing_ok=True)
         session.undo_stack.indexChanged.disconnect(self._suit)
         self._theme_event.disconnect(self._on_theme)
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    """Make a button that says in its tooltip what it does."""
-    made = QPushButton(text)
-    made.setToolTip(tip)
-    return made

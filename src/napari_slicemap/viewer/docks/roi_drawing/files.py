@@ -7,7 +7,6 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from ....errors import SlicemapError
-from ....rois.frames import Frame
 from ....rois.interchange import Format, merge, read_rois, write_rois
 from ....rois.roi import Roi
 from ...session import Session
@@ -42,8 +41,7 @@ def import_rois(session: Session, path: Path) -> str:
         If it cannot be read.
     """
     layer, marking = session.map_layer, session.marking
-    page = None if layer is None else layer.page(session.page_number)
-    here = None if page is None else Frame(fov=page.fov) if page.fov else Frame(map_id=page.map.map_id)
+    here = None if layer is None else layer.page(session.page_number).frame
     found = read_rois(path, marking.ground.frames(here))
     what = merge(session.rois, found.rois, marking.pattern)
     strangers = [

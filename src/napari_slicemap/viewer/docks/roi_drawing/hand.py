@@ -66,8 +66,7 @@ class Hand(QObject):
             self._tools.show_tool("")
             return
         layer = self._layer.layer
-        self._session.viewer.layers.selection.active = layer
-        layer.visible = True
+        self._layer.choose()
         self._taking = True
         try:
             layer.mode = BY_NAME[name].mode if name else _NO_TOOL

@@ -41,6 +41,7 @@ class Thumbnails(QObject):
         super().__init__(view)
         self._session, self._view, self._lane = session, view, lane
         self._kept: OrderedDict[Key, QImage | None] = OrderedDict()
+        self._round = 0  # what was begun before :meth:`forget` may end after it
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_AFTER_MS)
@@ -59,6 +60,7 @@ class Thumbnails(QObject):
 
     def forget(self) -> None:
         """Drop all pictures, because the dataset or a profile is another one."""
+        self._round += 1
         self._kept.clear()
         self.stop()
         self.ask()
@@ -79,12 +81,17 @@ class Thumbnails(QObject):
         wanted = [roi for roi in there if self._key(roi) not in self._kept]
         if wanted:
             side = round(PICTURE_PX * self._view.devicePixelRatioF())
-            tell = self._lane.tell
-            profile = self._session.profile_name
-            self._lane.ask(partial(make_pictures, wanted, dataset, profile, side, tell))
+            profile, lane, number = self._session.profile_name, self._lane, self._round
 
-    def _on_made(self, news: tuple[Roi, Any]) -> None:
-        roi, pixels = news
+            def tell(made: tuple[Roi, Any]) -> None:
+                lane.tell((number, *made))
+
+            lane.ask(partial(make_pictures, wanted, dataset, profile, side, tell))
+
+    def _on_made(self, news: tuple[int, Roi, Any]) -> None:
+        number, roi, pixels = news
+        if number != self._round:
+            return
         self._kept[self._key(roi)] = None if pixels is None else self._image(pixels)
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
-from ..parts import counted, form, row, small
+from ..parts import button, counted, form, row, small
 
 _DELAY_MS = 120
 
@@ -165,7 +165,7 @@ class EmptyState(QWidget):
         layout.addStretch(1)
         self.generate.clicked.connect(self._ask)
 
-    def say(self, text: str, *, can_generate: bool) -> None:
+    def say(self, text: str, can_generate: bool) -> None:
         """Say why there is nothing to see."""
         self.message.setText(text)
         self._options.setVisible(can_generate)
@@ -174,10 +174,3 @@ class EmptyState(QWidget):
     def _ask(self) -> None:
         ids = [one.strip() for one in self.exclude.text().replace(";", ",").split(",") if one.strip()]
         self.asked.emit(ids, self.first.value())
-
-
-def button(text: str, tip: str) -> QPushButton:
-    """Make a button that says in its tooltip what it does."""
-    made = QPushButton(text)
-    made.setToolTip(tip)
-    return made

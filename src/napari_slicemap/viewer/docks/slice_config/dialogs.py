@@ -9,8 +9,7 @@ from qtpy.QtWidgets import QAbstractItemView, QDialog, QHeaderView, QTableWidget
 
 from ....slices.audit import Entry
 from ....slices.edits import Clash
-from ..parts import counted, row, small
-from .desk import button
+from ..parts import button, counted, row, small
 
 _NOTHING = "–"
 

@@ -12,6 +12,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QDialog, QStackedLayout, QVBoxLayout, QWidget
 
+from ....dataset import Dataset
 from ....errors import PlanError, SlicemapError
 from ....export.running.cancelling import Asked
 from ....slices.diagnostics import diagnostics_path
@@ -33,6 +34,7 @@ from .view import SliceTable
 
 _WIDTH_PX = 420
 _NO_TABLE = "No slice table yet. Generate one from this dataset: {} will be in it, and used but for those left out."
+_NO_NUMBERS = "No slice table: it knows slices by their numbers, such as 03, and here one is called {}."
 _NO_SLICES = "No slice table yet, and the dataset has no slices to make one of: its FOVs lie on no map."
 
 
@@ -63,7 +65,6 @@ class SliceConfigDock(Dock):
         )
         self.watch = FileWatch(self)
         self._read_of: object = None
-        self._is_left = False
         self._lay_out()
         self._connect()
         self._add_keys()
@@ -125,6 +126,7 @@ class SliceConfigDock(Dock):
         """What the session says → who listens."""
         session = self._session
         return (
+            (session.closing, self.table.finish),
             (session.opened, self._fill),
             (session.slices_changed, self._on_slices),
             (session.page_changed, self._on_page),
@@ -161,9 +163,7 @@ class SliceConfigDock(Dock):
         self.model.refresh()
         self._count()
         if edits.rows is None:
-            ids = [] if dataset is None else dataset.slice_ids
-            said = _NO_TABLE.format(counted(len(ids), "slice"))
-            self.empty.say(said if ids else _NO_SLICES, can_generate=bool(ids))
+            self.empty.say(*_empty_words([] if dataset is None else dataset.slice_ids))
         was, now = self.pages.currentIndex(), 2 if dataset is None else int(edits.rows is None)
         self.pages.setCurrentIndex(now)
         if was and not now:
@@ -176,6 +176,8 @@ class SliceConfigDock(Dock):
         model = self.model
         shown = f" · {len(model.ids)} shown" if len(model.ids) != model.total else ""
         self.filter.count.setText(f"{model.used} of {model.total} used{shown}")
+        if model.filter_fault:
+            self.filter.say(model.filter_fault)
 
     def set_filter(self, text: str) -> None:
         """Show the slices that a line of text asks for; say beneath it what is wrong with that."""
@@ -207,7 +209,7 @@ class SliceConfigDock(Dock):
         """Find out which fixes were written."""
         dataset = self._session.dataset
         if dataset is not None and dataset.slices is not None:
-            self._lanes["records"].ask(partial(_records_of, GalvoPlaces.of(dataset), list(dataset.slices)))
+            self._lanes["records"].ask(partial(_records_of, dataset, list(dataset.slices)))
 
     def _on_records(self, found: Records) -> None:
         applied = {one: record.applied.path for one, record in found.records.items() if record.applied is not None}
@@ -257,9 +259,6 @@ class SliceConfigDock(Dock):
             super().keyPressEvent(event)
 
     def _leave(self) -> None:
-        if self._is_left:
-            return
-        self._is_left = True
         self.filter.stop()
         self.watch.watch(None)
         self._session.undo_stack.indexChanged.disconnect(self._on_history)
@@ -273,8 +272,19 @@ class SliceConfigDock(Dock):
         self._theme_event.disconnect(self._on_theme)
 
 
-def _records_of(places: GalvoPlaces, slice_ids: list[str], asked: Asked) -> Records:
+def _empty_words(slice_ids: list[str]) -> tuple[str, bool]:
+    """Say why there is no table, and whether one can be generated of these slices."""
+    if not slice_ids:
+        return _NO_SLICES, False
+    unfit = next((one for one in slice_ids if not one.isdecimal()), "")
+    if unfit:
+        return _NO_NUMBERS.format(unfit), False
+    return _NO_TABLE.format(counted(len(slice_ids), "slice")), True
+
+
+def _records_of(dataset: Dataset, slice_ids: list[str], asked: Asked) -> Records:
     """Read what is on record of the slices that there is a file of; to look for thousands would take long."""
+    places = GalvoPlaces.of(dataset)
     there = {path.name for path in places.diagnostics.glob("slice_*.json")}
     known = [one for one in slice_ids if diagnostics_path(places.diagnostics, one).name in there]
     return read_records_of(places, known, asked)

@@ -145,7 +145,7 @@ class Editing(QObject):
         """Take over what something else wrote into the file, and say so."""
         try:
             seen = self._edits.see()
-        except (SlicemapError, OSError) as error:
+        except SlicemapError as error:
             self._desk.say(f"{self._name} was changed by something else: {'; '.join(words_of(error))}")
             return
         if seen is None:

@@ -47,6 +47,8 @@ class SliceModel(QAbstractTableModel):
         self.used = 0
         """How many slices are used."""
         self._filter = ""
+        self.filter_fault = ""
+        """Why the filter cannot be used any more, if that is so: all slices are shown then."""
         self._sorted: tuple[str, bool] | None = None
         self.calmly: Callable[[Callable[[], object]], object] = lambda command: command()
         """How to do what moves rows: a view may want that to wait."""
@@ -102,10 +104,12 @@ class SliceModel(QAbstractTableModel):
         self.endResetModel()
 
     def _arrange(self) -> None:
+        self.filter_fault = ""
         try:
             test = slice_test(self._filter, next(iter(self._rows.values()), {}))
-        except PlanError:  # it named a column that the table does not have any more
+        except PlanError as error:  # it named a column that the table does not have any more
             test = slice_test("", ())
+            self.filter_fault = f"All slices are shown: {'; '.join(error.faults)}"
         shown = [one for one, row in self._rows.items() if test(row)]
         key, falling = self._sorted or ("", False)
         column = next((one for one in self.columns if one.key == key), None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...session import Session
+
+Tell = Callable[[str, "NDArray[np.uint8] | None"], None]
+"""Told each slice and its picture, as it is made."""
 
 _SIDE_PX, _KEPT = 96, 400
 """Twice what is shown, for fine screens; and how many are kept."""
@@ -65,6 +69,7 @@ class Thumbnails(QObject):
         self._session, self._lane = session, lane
         self._images: OrderedDict[str, QImage | None] = OrderedDict()
         self._wanted: OrderedDict[str, None] = OrderedDict()
+        self._round = 0  # what was begun before :meth:`forget` may end after it
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(30)
@@ -86,6 +91,7 @@ class Thumbnails(QObject):
 
     def forget(self) -> None:
         """Forget all pictures: they look otherwise now."""
+        self._round += 1
         self._timer.stop()
         self._lane.stop()
         self._images.clear()
@@ -95,11 +101,16 @@ class Thumbnails(QObject):
         dataset, name = self._session.dataset, self._session.profile_name
         if dataset is not None and self._wanted:
             wanted = [one for one in reversed(self._wanted) if one not in self._images]
-            self._lane.ask(partial(_render_all, dataset, dataset.profiles[name], wanted, self._lane))
+            lane, number = self._lane, self._round
 
-    def _on_made(self, news: tuple[Dataset, str, NDArray[np.uint8] | None]) -> None:
-        dataset, slice_id, picture = news
-        if dataset is not self._session.dataset:
+            def tell(slice_id: str, picture: NDArray[np.uint8] | None) -> None:
+                lane.tell((number, slice_id, picture))
+
+            lane.ask(partial(_render_all, dataset, dataset.profiles[name], wanted, tell))
+
+    def _on_made(self, news: tuple[int, str, NDArray[np.uint8] | None]) -> None:
+        number, slice_id, picture = news
+        if number != self._round:
             return
         self._images[slice_id] = None if picture is None else _image(picture)
         self._wanted.pop(slice_id, None)
@@ -108,7 +119,7 @@ class Thumbnails(QObject):
         self.changed.emit()
 
 
-def _render_all(dataset: Dataset, profile: Profile, slice_ids: list[str], lane: Background, asked: Asked) -> Any:
+def _render_all(dataset: Dataset, profile: Profile, slice_ids: list[str], tell: Tell, asked: Asked) -> None:
     by_number: dict[str, VirtualMap] = {}
     for one in dataset.maps.values():
         by_number.setdefault(number_of(one.slice_id), one)
@@ -120,7 +131,7 @@ def _render_all(dataset: Dataset, profile: Profile, slice_ids: list[str], lane: 
             picture = None if own is None else thumbnail(own, profile)
         except SlicemapError:
             picture = None  # the map itself says what is wrong with it
-        lane.tell((dataset, slice_id, picture))
+        tell(slice_id, picture)
 
 
 def _image(picture: NDArray[np.uint8]) -> QImage:
