@@ -6,7 +6,9 @@ names the culprit (file, row, FOV) and what would have been right.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 
 class SlicemapError(Exception):
@@ -85,6 +87,33 @@ class PlanError(SlicemapError, ValueError):
 
 class CancelledError(SlicemapError, RuntimeError):
     """Somebody stopped what was being done; nothing of it was kept."""
+
+
+@contextmanager
+def in_words(path: str | os.PathLike[str], failed: str = "written", *, beside: bool = False) -> Iterator[None]:
+    """Say an error of the system in words: ``PATH cannot be written: No space left on device``.
+
+    Parameters
+    ----------
+    path : path-like
+        The file that is worked on.
+    failed : str
+        What cannot be done with it then: be ``"written"`` or ``"read"``.
+    beside : bool
+        Files beside it are worked on, too: where the error names one, that one is said.
+
+    Raises
+    ------
+    PlanError
+        Instead of the system's error; one that is ours goes on as it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, SlicemapError):
+            raise
+        culprit = (beside and error.filename) or path
+        raise PlanError([f"{culprit} cannot be {failed}: {error.strerror or error}"]) from error
 
 
 def listing(names: Iterable[str], limit: int = 12) -> str:

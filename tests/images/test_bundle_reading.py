@@ -102,6 +102,13 @@ def outside(file):
     file["data"] = h5py.ExternalLink("other.h5", "data")
 
 
+@pytest.mark.parametrize("start", [b"II*\0", b"MM\0+", b"II+\0\x08\0\0\0", b"II*\0\x08\0\0\0\xff\xff", b""])
+def test_a_tiff_that_is_cut_off_is_left_to_other_readers(tmp_path, start):
+    path = tmp_path / "cut.ome.tif"
+    path.write_bytes(start)
+    assert bundle_kind(path) is None
+
+
 def test_an_npz_that_claims_more_than_it_has_is_refused_before_memory_is_taken(tmp_path):
     path = tmp_path / "f.npz"
     write_npz(path, an_image())

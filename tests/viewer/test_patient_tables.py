@@ -14,6 +14,7 @@ from napari_slicemap.rois.table import RoiTable
 from napari_slicemap.rois.table_file import Change, RoiFile
 from napari_slicemap.slices import slice_config
 from napari_slicemap.slices.table_file import open_table
+from napari_slicemap.viewer.desk import show_dock
 from napari_slicemap.viewer.docks.roi_drawing import RoiDrawingDock
 from napari_slicemap.viewer.docks.roi_drawing.rows import COMMENT, NAME, PROFILE
 from napari_slicemap.viewer.docks.slice_config import SliceConfigDock
@@ -137,6 +138,23 @@ def test_what_is_typed_stays_with_its_dataset(slices, sample, sample_made, tmp_p
     assert slices.model.data(cell(slices, "03", "notes")) == ""
     session.open(sample)
     (left,) = session.edits.left_behind
+    assert left.edits["03"]["notes"].value == "half a"
+
+
+def test_what_is_typed_outlives_the_dock(slices, qtbot):
+    note_begun(slices, qtbot)
+    slices.close()
+    assert slices._session.edits.edits["03"]["notes"].value == "half a"
+
+
+def test_what_is_typed_outlives_the_window(table, session, viewer, make_napari_viewer, qtbot):
+    session.open(table.parent)
+    dock = show_dock(viewer, "Slice config")
+    note_begun(dock, qtbot)
+    viewer.close()
+    other = session_of(make_napari_viewer())
+    other.open(table.parent)
+    (left,) = other.edits.left_behind
     assert left.edits["03"]["notes"].value == "half a"
 
 

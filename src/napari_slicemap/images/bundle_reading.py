@@ -8,6 +8,7 @@ Pixels of HDF5 are read when they are asked for; NPZ is packed as a whole, and r
 from __future__ import annotations
 
 import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -205,7 +206,7 @@ def _tiff_kind(path: Path) -> BundleKind | None:
     try:
         with tifffile.TiffFile(path) as file:
             return "stack" if file.pages.first.tags.get(LAYERS_TAG) is not None else None
-    except (tifffile.TiffFileError, OSError, ValueError, IndexError):
+    except (tifffile.TiffFileError, OSError, ValueError, IndexError, struct.error):
         return None
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import FileFormatError, PlanError, SlicemapError
+from ..errors import FileFormatError, PlanError, in_words
 from ..files import atomic_path, read_columns
 from . import slice_config
 from .slice_config import SliceRow, cell_text, stamp_many
@@ -246,24 +246,22 @@ def save_edits(
         If it is no slice table any more; nothing is written.
     """
     path = Path(table)
-    try:
-        with open_table(path, None, in_place=True, by=by) as job:
-            found = clashes_of(job.rows, edits)
-            if found and not keep_mine:
-                return Saved(job.rows, 0, tuple(found))
-            values = {one: {name: edit.value for name, edit in cells.items()} for one, cells in edits.items()}
-            rows = stamp_many(job.rows, values, add=True)
-            if backup:
-                with atomic_path(backup_path(path)) as temporary:
-                    shutil.copyfile(path, temporary)
-            job.save(rows)
-            return Saved(rows, count_edits(edits))
-    except FileNotFoundError:
-        raise PlanError([f"{path} is not there any more; export the table to that name, then open it again"]) from None
-    except OSError as error:
-        if isinstance(error, SlicemapError):
-            raise
-        raise PlanError([f"{error.filename or path} cannot be written: {error.strerror or error}"]) from error
+    with in_words(path, beside=True):
+        try:
+            with open_table(path, None, in_place=True, by=by) as job:
+                found = clashes_of(job.rows, edits)
+                if found and not keep_mine:
+                    return Saved(job.rows, 0, tuple(found))
+                values = {one: {name: edit.value for name, edit in cells.items()} for one, cells in edits.items()}
+                rows = stamp_many(job.rows, values, add=True)
+                if backup:
+                    with atomic_path(backup_path(path)) as temporary:
+                        shutil.copyfile(path, temporary)
+                job.save(rows)
+                return Saved(rows, count_edits(edits))
+        except FileNotFoundError:
+            why = f"{path} is not there any more; export the table to that name, then open it again"
+            raise PlanError([why]) from None
 
 
 def backup_path(table: Path) -> Path:

@@ -10,20 +10,23 @@ from qtpy.QtCore import QEvent, QObject
 
 
 class Closing(QObject):
-    """Calls once, weakly, when a window is closed by a program or is gone.
+    """Calls, weakly, when a window is to be closed, and once when it is closed by a program or is gone.
 
-    A window that its user closes may ask first whether that is meant, so there it is called when Qt deletes it.
+    A window that its user closes may ask first whether that is meant, so there the end is when Qt deletes it.
 
     Parameters
     ----------
     window : QObject
         The window; it owns this.
+    asked : bound method
+        What to call when the window is to be closed, while what it belongs to lives.
     end : bound method
-        What to call, while what it belongs to lives.
+        What to call at the end, likewise.
     """
 
-    def __init__(self, window: QObject, end: Callable[[], None]) -> None:
+    def __init__(self, window: QObject, asked: Callable[[], None], end: Callable[[], None]) -> None:
         super().__init__(window)
+        self._asked = _weakly(asked)
         self._end = call = _weakly(end)
         window.installEventFilter(self)
         # a plain function: Qt may have freed this by then
@@ -31,9 +34,11 @@ class Closing(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Look out for the window being closed."""
-        if event.type() == QEvent.Type.Close and not event.spontaneous():
-            watched.removeEventFilter(self)
-            self._end()
+        if event.type() == QEvent.Type.Close:
+            self._asked()
+            if not event.spontaneous():
+                watched.removeEventFilter(self)
+                self._end()
         return False
 
 

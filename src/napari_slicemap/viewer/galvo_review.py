@@ -20,7 +20,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QUndoCommand, QUndoStack
 
 from ..dataset import Dataset
-from ..errors import PlanError, SlicemapError
+from ..errors import PlanError, SlicemapError, in_words
 from ..slices import slice_config
 from ..slices.galvo.decisions import (
     CONFIDENCE,
@@ -268,16 +268,12 @@ def _table(dataset: Dataset, by: str = "") -> Iterator[tuple[TableJob, Path]]:
     Where there is none, it is made of the slices that the dataset has.
     """
     places = GalvoPlaces.of(dataset)
-    try:
+    with in_words(places.table, beside=True):
         if not places.table.is_file():
             with open_table(None, places.table) as made:
                 made.save(new_table(dataset.slice_ids, exclude_first=0))
         with open_table(places.table, None, in_place=True, by=by) as job:
             yield job, places.diagnostics
-    except OSError as error:
-        if isinstance(error, SlicemapError):
-            raise
-        raise PlanError([f"{error.filename or places.table} cannot be written: {error.strerror or error}"]) from error
 
 
 def _own_id(rows: Iterable[str], slice_id: str) -> str:

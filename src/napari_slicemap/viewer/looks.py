@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QUndoCommand
 
-from ..errors import SlicemapError
+from ..errors import SlicemapError, in_words
 from ..files import atomic_path
 from ..render.channels import ChannelSettings
 from ..render.profile import Profile, ProfileBook
@@ -160,16 +160,13 @@ def _held(path: Path) -> Iterator[None]:
     """Keep others from writing the profiles between their being read and written; what fails is said in words."""
     from filelock import FileLock, Timeout
 
-    try:
+    with in_words(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.lock"), timeout=_WAIT_S):
-            yield
-    except Timeout:
-        raise SlicemapError(f"{path} cannot be written: another program is writing it") from None
-    except OSError as error:
-        if isinstance(error, SlicemapError):
-            raise
-        raise SlicemapError(f"{path} cannot be written: {error.strerror or error}") from error
+        try:
+            with FileLock(path.with_name(f".{path.name}.lock"), timeout=_WAIT_S):
+                yield
+        except Timeout:
+            raise SlicemapError(f"{path} cannot be written: another program is writing it") from None
 
 
 def _content(path: Path) -> bytes | None:

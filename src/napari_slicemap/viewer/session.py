@@ -71,7 +71,7 @@ class Session:
     opened = Signal()
     """A dataset was opened."""
     closing = Signal()
-    """Another dataset is about to be opened: what is being typed belongs to the one that is open."""
+    """The window, or the dataset, is about to be closed: what is being typed belongs to the one that is open."""
     rois_changed = Signal()
     """The ROI table is another one."""
     slices_changed = Signal()
@@ -104,7 +104,7 @@ class Session:
         viewer.dims.events.current_step.connect(self._on_step)
         window = getattr(viewer, "window", None)
         if window is not None:
-            Closing(window._qt_window, self.end)
+            Closing(window._qt_window, self._finish_typing, self.end)
         self.remembering = Remembering(self)
 
     @property
@@ -189,9 +189,12 @@ class Session:
         count = 0 if self.map_layer is None else len(self.map_layer.pages.pages)
         return next((number for number in range(count) if not self.why_excluded(number)), 0)
 
+    def _finish_typing(self) -> None:
+        self.closing.emit()
+
     def close(self) -> None:
         """Take the dataset's layers out of the viewer."""
-        self.closing.emit()
+        self._finish_typing()
         layers = self.viewer.layers
         for one in self._let_go():
             if one in layers:
@@ -233,7 +236,10 @@ class Session:
     @property
     def page_number(self) -> int:
         """Which page the slider shows."""
-        return int(self.viewer.dims.current_step[0]) if self.map_layer is not None else 0
+        if self.map_layer is None:
+            return 0
+        last = len(self.map_layer.pages.pages) - 1  # without layers, as when a viewer is closed, the slider is another
+        return min(int(self.viewer.dims.current_step[0]), last)
 
     @property
     def slice_id(self) -> str:

@@ -6,8 +6,7 @@ drops them. Each is in the journal before the next one can be made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,55 +14,20 @@ from psygnal import Signal
 from qtpy.QtGui import QUndoCommand
 
 from ..dataset import Dataset
-from ..errors import PlanError, SlicemapError
 from ..slices import slice_config
-from ..slices.edits import (
-    Cells,
-    Clash,
-    Edits,
-    Imported,
-    Saved,
-    changed_elsewhere,
-    clashes_of,
-    count_edits,
-    disk_text,
-    each_edit,
-    edited,
-    import_cells,
-    put_cells,
-    save_edits,
-    settled,
-)
-from ..slices.generate import new_table
-from ..slices.journal import Journal, LeftBehind, find_left_behind
+from ..slices.edits import Cells, Clash, Edits, Imported, Saved, count_edits, disk_text, edited, import_cells, put_cells
+from ..slices.journal import Journal, LeftBehind
 from ..slices.slice_config import cell_text, stamp
-from ..slices.table_file import open_table
+from .slice_file import LeftEdits, SeenOnDisk, SliceFile, Table
 from .telling import tell
 
 if TYPE_CHECKING:
     from .session import Session
 
+__all__ = ["SeenOnDisk", "SliceEdits"]
+
 NOTES = "notes"
 _FOLDER = "edits"
-_Texts = dict[tuple[str, str], str]
-_Stamp = tuple[int, int, int] | None
-Table = Mapping[str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class SeenOnDisk:
-    """What something else did to the file.
-
-    Parameters
-    ----------
-    changes : tuple of dict
-        Cells that were taken over, as :func:`~napari_slicemap.slices.table_file.changes` lists them.
-    clashes : tuple of Clash
-        Those of them that are edited here, too.
-    """
-
-    changes: tuple[dict[str, str], ...]
-    clashes: tuple[Clash, ...]
 
 
 class SliceEdits:
@@ -82,14 +46,9 @@ class SliceEdits:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._disk: Table | None = None
+        self._file, self._left = SliceFile(), LeftEdits()
         self._edits: Edits = {}
         self._journal: Journal | None = None
-        self._left: list[LeftBehind] = []
-        self._stamp: _Stamp = None
-        self._backed_up: set[Path] = set()
-        self.table: Path | None = None
-        self.faults: tuple[str, ...] = ()
 
     # --- what there is ------------------------------------------------------------------------------------------
     @property
@@ -99,9 +58,14 @@ class SliceEdits:
         return None if dataset is None else dataset.slices
 
     @property
+    def table(self) -> Path | None:
+        """The file of the table; ``None`` where no dataset is open."""
+        return self._file.path
+
+    @property
     def disk(self) -> Table | None:
         """The table as it was last read from the file, or written."""
-        return self._disk
+        return self._file.rows
 
     @property
     def edits(self) -> Edits:
@@ -116,11 +80,16 @@ class SliceEdits:
     @property
     def left_behind(self) -> tuple[LeftBehind, ...]:
         """Edits that earlier sessions left unsaved, by time."""
-        return tuple(self._left)
+        return self._left.found
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Which of those cannot be read, and why, in words."""
+        return self._left.faults
 
     def on_disk(self, slice_id: str, column: str) -> str:
         """Give a cell as it was last read from the file."""
-        return disk_text(self._disk or {}, slice_id, column)
+        return self._file.text(slice_id, column)
 
     def is_edited(self, slice_id: str, column: str) -> bool:
         """Say whether a cell is not saved."""
@@ -131,37 +100,27 @@ class SliceEdits:
         """Follow the table of a dataset that was opened."""
         self.leave()
         places = dataset.places
-        self.table = places.saved("slice_config") or places.written("slice_config")
-        self._disk, self._stamp = dataset.slices, _stamp_of(self.table)
+        table = places.saved("slice_config") or places.written("slice_config")
+        self._file.follow(table, dataset.slices)
         folder = places.written("cache") / _FOLDER
-        self._journal = Journal(folder, self.table)
-        found, faults = find_left_behind(folder, self.table)
-        self.faults = tuple(f"Unsaved edits of an earlier session cannot be read: {fault}" for fault in faults)
-        for one in found:
-            left = settled(self._disk or {}, one.edits)
-            if left:
-                self._left.append(replace(one, edits=left))
-            else:
-                one.forget()  # they had been saved
+        self._journal = Journal(folder, table)
+        self._left.look(folder, table, dataset.slices or {})
         self.changed.emit()
 
     def leave(self) -> None:
         """Follow no table any more; what is not saved stays in the journal."""
         if self._edits and self._session.dataset is not None:
-            self._session.dataset.slices = self._disk  # it may be opened again
-        for one in self._left:
-            one.leave()
+            self._session.dataset.slices = self.disk  # it may be opened again
+        self._left.leave()
         if self._journal is not None:
             self._journal.leave()
-        self._disk, self._edits, self._journal, self._left = None, {}, None, []
-        self.table = self._stamp = None
-        self.faults = ()
+        self._file.leave()
+        self._edits, self._journal = {}, None
 
     def over(self, rows: Table | None) -> Table | None:
         """Give a table that was read from disk as it is shown: with the edits over it."""
-        if rows is not self._disk:
-            self._disk = rows
-            self._keep(settled(rows or {}, self._edits))
+        if rows is not self.disk:
+            self._keep(self._file.take(rows, self._edits))
         return None if rows is None else edited(rows, self._edits)
 
     # --- editing ------------------------------------------------------------------------------------------------
@@ -227,7 +186,7 @@ class SliceEdits:
 
     def discard(self) -> int:
         """Go back to what is on disk; this can be undone, but for slices that the table lacks by now."""
-        disk = self._disk or {}
+        disk = self.disk or {}
         self._drop_gone()
         cells = {one: {column: disk[one].get(column) for column in own} for one, own in self._edits.items()}
         return self.change("discard unsaved edits", cells)
@@ -243,12 +202,12 @@ class SliceEdits:
 
     def _drop_gone(self) -> None:
         """Forget the edits of slices that the table lacks: there is nothing to show them in."""
-        rows = self._disk or {}
+        rows = self.disk or {}
         self._keep({one: own for one, own in self._edits.items() if one in rows})
 
     def put(self, cells: Cells, instead_of: Cells) -> None:
         """Show cells otherwise; those that are not what they are to be put `instead_of` stay, and that is said."""
-        rows, disk = self.rows, self._disk
+        rows, disk = self.rows, self.disk
         if rows is None or disk is None:
             return
         fresh: dict[str, dict[str, Any]] = {}
@@ -279,152 +238,45 @@ class SliceEdits:
 
     # --- the file -----------------------------------------------------------------------------------------------
     def save(self, *, keep_mine: bool = False) -> Saved:
-        """Write the edits into the file as it is by now; what others changed in other cells is taken over.
-
-        Parameters
-        ----------
-        keep_mine : bool
-            Write cells that the file has otherwise by now, too.
-
-        Returns
-        -------
-        Saved
-            With the clashes that are in the way, if there are any: nothing is written then.
-
-        Raises
-        ------
-        SlicemapError
-            If it cannot be written, in words; the edits stay.
-        """
-        if self.table is None or not self._edits:
-            return Saved(self._disk or {}, 0)
-        first = self.table not in self._backed_up
-        saved = save_edits(self.table, self._edits, keep_mine=keep_mine, backup=first)
-        if not saved.clashes:
-            self._backed_up.add(self.table)
-        self._session.set_slices(saved.rows)
+        """Write the edits into the file as it is by now; where it refuses, they stay. See :meth:`SliceFile.save`."""
+        saved = self._file.save(self._edits, keep_mine=keep_mine)
+        if self._edits:
+            self._session.set_slices(saved.rows)
         return saved
 
     def see(self) -> SeenOnDisk | None:
-        """Read the file anew if something else wrote it.
-
-        Returns
-        -------
-        SeenOnDisk or None
-            What changed; ``None`` where nothing did.
-
-        Raises
-        ------
-        SlicemapError
-            If it is no slice table any more; what was read before stays.
-        """
-        if self.table is None:
-            return None
-        try:
-            now = _stamp_of(self.table)
-            if now == self._stamp:
-                return None
-            self._stamp = now
-            if now is None:
-                raise PlanError([f"{self.table} is gone; what is shown was read before"])
-            fresh = slice_config.read(self.table)
-        except OSError as error:
-            if isinstance(error, SlicemapError):
-                raise
-            raise PlanError([f"{self.table} cannot be read: {error.strerror or error}"]) from error
-        before = self._disk or {}
-        found = changed_elsewhere(before, fresh)
-        if not found and self._disk is not None:
-            return None
-        clashes = tuple(clashes_of(fresh, settled(fresh, self._edits)))
-        self._session.set_slices(fresh)
-        return SeenOnDisk(tuple(found), clashes)
+        """Take over what something else wrote into the file, if it did; see :meth:`SliceFile.see`."""
+        seen = self._file.see(self._edits)
+        if seen is not None:
+            self._session.set_slices(seen.rows)
+        return seen
 
     def generate(self, exclude: Iterable[str] = (), exclude_first: int = 1) -> int:
-        """Make the table of a dataset that has none, of its slices; it is on disk at once.
-
-        Parameters
-        ----------
-        exclude : iterable of str
-            Slices to leave out, noted as ``manually_excluded``.
-        exclude_first : int
-            How many to leave out at the beginning, noted as ``calibration_slice``.
-
-        Returns
-        -------
-        int
-            How many slices it has.
-
-        Raises
-        ------
-        SlicemapError
-            If it cannot be made, in words.
-        """
+        """Make the table of a dataset that has none, and give how many slices it has: :meth:`SliceFile.generate`."""
         dataset = self._session.dataset
-        if dataset is None or self.table is None:
-            raise SlicemapError("there is no dataset open, so there are no slices to make a table of")
-        rows = new_table(dataset.slice_ids, exclude=exclude, exclude_first=exclude_first)
-        try:
-            with open_table(None, self.table) as job:
-                job.save(rows)
-        except OSError as error:
-            if isinstance(error, SlicemapError):
-                raise
-            raise PlanError([f"{self.table} cannot be written: {error.strerror or error}"]) from error
+        rows = self._file.generate(() if dataset is None else dataset.slice_ids, exclude, exclude_first)
         self._session.set_slices(rows)
         return len(rows)
 
     def compare(self, path: Path) -> Imported:
-        """Find what another table says otherwise.
-
-        Raises
-        ------
-        SlicemapError
-            If it is no slice table.
-        """
+        """Find what another table says otherwise; see :func:`~napari_slicemap.slices.edits.import_cells`."""
         return import_cells(self.rows or {}, path)
 
     def export(self, path: Path) -> None:
-        """Write the table as it is shown, edits included, to another file.
-
-        Raises
-        ------
-        SlicemapError
-            If it cannot be written, or is the table itself.
-        """
-        if self.table is not None and path.resolve() == self.table.resolve() and path.exists():
-            raise PlanError([f"{path} is the table that is open; Save writes it, and its audit trail"])
-        try:
-            slice_config.write(path, self.rows or {})
-        except OSError as error:
-            raise PlanError([f"{path} cannot be written: {error.strerror or error}"]) from error
+        """Write the table as it is shown, edits included, to another file; see :meth:`SliceFile.export`."""
+        self._file.export(path, self.rows or {})
 
     # --- after a crash ------------------------------------------------------------------------------------------
     def take_up(self) -> int:
-        """Make the edits again that earlier sessions left unsaved; one step of the undo history.
-
-        Returns
-        -------
-        int
-            How many cells are other ones now.
-        """
-        rows = self.rows or {}
-        cells: dict[str, dict[str, Any]] = {}
-        for one in self._left:
-            for slice_id, column, edit in each_edit(one.edits):
-                if slice_id in rows:
-                    cells.setdefault(slice_id, {})[column] = edit.value
-        was = {(one, column): edit.was for left in self._left for one, column, edit in each_edit(left.edits)}
-        made = self.change("take up unsaved edits", cells)
-        self._keep(_as_of_then(self._edits, was))
+        """Make the edits again that earlier sessions left unsaved, as one step; give how many cells change by that."""
+        made = self.change("take up unsaved edits", self._left.cells(self.rows or {}))
+        self._keep(self._left.as_of_then(self._edits))
         self.forget_left_behind()
         return made
 
     def forget_left_behind(self) -> None:
         """Delete the edits that earlier sessions left unsaved."""
-        for one in self._left:
-            one.forget()
-        self._left = []
+        self._left.forget()
         self.changed.emit()
 
 
@@ -444,22 +296,5 @@ class _Edit(QUndoCommand):
         self._edits.put(self._before, self._after)
 
 
-def _as_of_then(edits: Edits, was: _Texts) -> Edits:
-    """Let edits know what the file said when they were first made: what it says otherwise now is a clash."""
-    return {
-        slice_id: {column: replace(edit, was=was.get((slice_id, column), edit.was)) for column, edit in own.items()}
-        for slice_id, own in edits.items()
-    }
-
-
 def _named(slice_ids: list[str]) -> str:
     return f"slice {slice_ids[0]}" if len(slice_ids) == 1 else f"{len(slice_ids)} slices"
-
-
-def _stamp_of(path: Path) -> _Stamp:
-    """Give what tells a file from another one of its name, without reading it."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -280,6 +280,7 @@ class RoiDrawingDock(Dock):
 
     def _leave(self) -> None:
         session, marking = self._session, self._marking
+        self.view.finish()
         self.hand.leave()
         self.thumbnails.stop()
         for dialog in self.findChildren(CopyDialog):

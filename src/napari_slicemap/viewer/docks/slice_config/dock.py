@@ -259,6 +259,7 @@ class SliceConfigDock(Dock):
             super().keyPressEvent(event)
 
     def _leave(self) -> None:
+        self.table.finish()
         self.filter.stop()
         self.watch.watch(None)
         self._session.undo_stack.indexChanged.disconnect(self._on_history)
