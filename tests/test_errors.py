@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 
 import pytest
 
 from napari_slicemap import errors
-from napari_slicemap.errors import PlanError, SlicemapError, UnknownNameError, listing
+from napari_slicemap.errors import (
+    FileFormatError,
+    PlanError,
+    SlicemapError,
+    TileReadError,
+    UnknownNameError,
+    in_words,
+    listing,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +69,31 @@ def test_errors_survive_pickling(error: Exception) -> None:
 )
 def test_listing(names: list[str], said: str) -> None:
     assert listing(names, limit=3) == said
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device", "b.csv")
+
+
+@pytest.mark.parametrize(
+    ("error", "given", "said"),
+    [
+        pytest.param(FULL, {}, "a.csv cannot be written: No space left on device", id="writing"),
+        pytest.param(FULL, {"failed": "read"}, "a.csv cannot be read: No space left on device", id="reading"),
+        pytest.param(FULL, {"beside": True}, "b.csv cannot be written: No space left on device", id="beside"),
+        pytest.param(OSError("locked"), {"beside": True}, "a.csv cannot be written: locked", id="no name, no number"),
+    ],
+)
+def test_an_error_of_the_system_is_said_in_words(error, given, said):
+    with pytest.raises(PlanError) as found, in_words("a.csv", **given):
+        raise error
+    assert str(found.value) == said
+    assert found.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    "error", [TileReadError("t.tif: cut short"), FileFormatError("a.csv: no table"), KeyError("a")]
+)
+def test_other_errors_go_on_as_they_are(error):
+    with pytest.raises(type(error)) as found, in_words("a.csv"):
+        raise error
+    assert found.value is error

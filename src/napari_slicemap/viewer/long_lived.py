@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from qtpy.QtCore import QObject, QTimer
@@ -52,6 +54,16 @@ class LongLived:
         LongLived._left = True
         for other in LongLived._open:
             other.keep_soon()
+
+
+@contextmanager
+def collecting_later() -> Iterator[None]:
+    """Put off what Python would collect: napari has it look at everything for each layer that is taken out."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _keep() -> None:

@@ -22,6 +22,7 @@ from .blocks import BlockCache
 from .closing import Closing
 from .framing import Framing
 from .galvo_review import GalvoReview
+from .long_lived import collecting_later
 from .looks import Looks
 from .map_layer import Display, VirtualMapLayer
 from .marking import Marking
@@ -195,10 +196,11 @@ class Session:
     def close(self) -> None:
         """Take the dataset's layers out of the viewer."""
         self._finish_typing()
-        layers = self.viewer.layers
-        for one in self._let_go():
-            if one in layers:
-                layers.remove(one)
+        layers, mine = self.viewer.layers, self._let_go()
+        with collecting_later():
+            for one in mine:
+                if one in layers:
+                    layers.remove(one)
 
     def end(self) -> None:
         """Let everything go, because the viewer is closed.
