@@ -27,6 +27,8 @@ _LEFT, _NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 _MOVE_S = 0.06
 """napari takes the pointer's moves in at most thirty times a second."""
 _PATIENCE_S = 30.0
+_PASSING = {"slicemap-blocks", "slicemap-dock", "slicemap-remembering"}
+"""The threads that end with their work; those that paint stay, and wait for more."""
 _QUIET = 6
 """Times in a row that nothing is found at work: timers that start work wait up to 150 ms."""
 _NOTCH = 120
@@ -290,7 +292,7 @@ def wait_until_quiet() -> None:
     while quiet < _QUIET:
         assert time.monotonic() < end, f"waited {_PATIENCE_S:.0f} s for the program to come to rest"
         pause(0.05)
-        working = any(one.name.startswith("slicemap-") for one in threading.enumerate())
+        working = any(one.name in _PASSING for one in threading.enumerate())
         quiet = 0 if working else quiet + 1
 
 
