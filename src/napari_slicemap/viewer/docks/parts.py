@@ -21,6 +21,7 @@ from superqt import QCollapsible
 
 from ...errors import PlanError
 
+_NARROW_PX = 30
 _UNLIMITED = 16_777_215  # Qt's own QWIDGETSIZE_MAX
 _OPEN, _FOLDED = "▾", "▸"
 # grey that is seen on both themes: the colour of a pressed button would shout
@@ -191,6 +192,15 @@ def button(text: str, tip: str) -> QPushButton:
     return made
 
 
+def undo_buttons() -> tuple[QPushButton, QPushButton]:
+    """Make the narrow buttons that undo and redo."""
+    made = button("↶", "Undo the last change (Ctrl+Z)"), button("↷", "Make it again (Ctrl+Shift+Z)")
+    for narrow, name in zip(made, ("Undo", "Redo"), strict=True):
+        narrow.setAccessibleName(name)
+        narrow.setFixedWidth(_NARROW_PX)
+    return made
+
+
 def choose(box: QComboBox, value: object) -> None:
     """Choose an entry by its value, in silence; one that is not there changes nothing."""
     number = box.findData(value)
@@ -203,6 +213,11 @@ def choose(box: QComboBox, value: object) -> None:
 def words_of(error: Exception) -> list[str]:
     """Say what an error says, one fault at a time."""
     return error.faults if isinstance(error, PlanError) else [str(error)]
+
+
+def unexpected(error: Exception) -> str:
+    """Say that something went wrong that nobody thought of; whoever shows this raises it again, for the log."""
+    return f"This went wrong unexpectedly: {error}. napari's notification has the details."
 
 
 def bullets(faults: Iterable[str], limit: int = 6) -> str:

@@ -23,7 +23,7 @@ from ..background import Background
 from ..dock import Dock
 from ..empty import Pages
 from ..item_picker import ItemPicker, Pick
-from ..parts import Section, bullets, guard_wheel, without_argument, words_of
+from ..parts import Section, bullets, guard_wheel, unexpected, without_argument, words_of
 from . import work
 from .desk import Desk
 from .drawn import Drawn
@@ -333,7 +333,7 @@ class BatchExportDock(Dock):
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(standing)))
 
     def _on_accident(self, error: Exception) -> None:
-        self.desk.say([f"This went wrong unexpectedly: {error}. napari's notification has the details."])
+        self.desk.say([unexpected(error)])
         self._suit_buttons()
         raise error
 

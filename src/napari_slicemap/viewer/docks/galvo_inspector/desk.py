@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit, QProgressBar, QVBoxLayout, QWidget
 
-from ..parts import button, row, small
+from ..parts import button, row, small, undo_buttons
 
 
 class AllSlices(QWidget):
@@ -52,16 +52,10 @@ class Desk(QWidget):
         self.withdraw = button("Withdraw", "Take back what a person decided; nobody has decided then")
         self.previous = button("◂ P", "Previous slice with tiles (P)")
         self.next = button("N ▸", "Next slice with tiles (N)")
-        self.undo = button("↶", "Undo the last change (Ctrl+Z)")
-        self.redo = button("↷", "Make it again (Ctrl+Shift+Z)")
-        for narrow, name in (
-            (self.previous, "Previous slice"),
-            (self.next, "Next slice"),
-            (self.undo, "Undo"),
-            (self.redo, "Redo"),
-        ):
+        self.undo, self.redo = undo_buttons()
+        for narrow, name in ((self.previous, "Previous slice"), (self.next, "Next slice")):
             narrow.setAccessibleName(name)
-            narrow.setFixedWidth(46 if narrow in (self.previous, self.next) else 30)
+            narrow.setFixedWidth(46)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 4)
         layout.setSpacing(4)

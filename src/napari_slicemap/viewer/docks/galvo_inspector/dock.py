@@ -16,7 +16,7 @@ from ...session import session_of
 from ..background import Background
 from ..dock import Dock
 from ..empty import Pages
-from ..parts import add_shortcut, bullets, guard_wheel, without_argument
+from ..parts import add_shortcut, bullets, guard_wheel, unexpected, without_argument
 from .deciding import Deciding
 from .desk import AllSlices, Desk
 from .detecting import Detecting
@@ -291,7 +291,7 @@ class GalvoInspectorDock(Dock):
         self.panels.set_theme(theme)
 
     def _on_accident(self, error: Exception) -> None:
-        self.desk.say(f"This went wrong unexpectedly: {error}. napari's notification has the details.")
+        self.desk.say(unexpected(error))
         raise error
 
     def _leave(self) -> None:

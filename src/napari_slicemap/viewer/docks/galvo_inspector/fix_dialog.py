@@ -32,7 +32,7 @@ from ....slices.galvo.fixing import FixPlan, FixReport, SliceFix, note_applied, 
 from ....slices.galvo.tile_slices import TileSlices
 from ...galvo_places import GalvoPlaces
 from ..background import Background
-from ..parts import bullets, button, counted, row, small, words_of
+from ..parts import bullets, button, counted, row, small, unexpected, words_of
 from .reading import read_records_of
 
 _COLUMNS = ("Slice", "What", "Folders that are written")
@@ -222,7 +222,7 @@ class FixDialog(QDialog):
         self.progress.setValue(done[0])
 
     def _on_accident(self, error: Exception) -> None:
-        self.message.setText(f"This went wrong unexpectedly: {error}. napari's notification has the details.")
+        self.message.setText(unexpected(error))
         raise error
 
     def _choose(self) -> None:

@@ -25,6 +25,8 @@ from ..parts import (
     row,
     small,
     undo,
+    undo_buttons,
+    unexpected,
     without_argument,
     words_of,
 )
@@ -77,11 +79,7 @@ class RoiDrawingDock(Dock):
         self.delete = button("Delete", "Remove the selected ROIs (Delete)")
         self.take_in = button("Import…", "Take ROIs from a table, GeoJSON of QuPath, or shapes of napari")
         self.hand_out = button("Export…", "Write the selected ROIs, or all that are shown, to a file")
-        self.undo = button("↶", "Undo the last change (Ctrl+Z)")
-        self.redo = button("↷", "Make it again (Ctrl+Shift+Z)")
-        for narrow, name in ((self.undo, "Undo"), (self.redo, "Redo")):
-            narrow.setAccessibleName(name)
-            narrow.setFixedWidth(30)
+        self.undo, self.redo = undo_buttons()
         self.pages = Pages(self, self._session)
         layout = QVBoxLayout(self.pages.content)
         layout.setContentsMargins(4, 0, 4, 4)
@@ -269,7 +267,7 @@ class RoiDrawingDock(Dock):
         self.tools.set_theme(self._session.viewer.theme)
 
     def _on_accident(self, error: Exception) -> None:
-        self.say(f"This went wrong unexpectedly: {error}. napari's notification has the details.")
+        self.say(unexpected(error))
         raise error
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
-from ..parts import button, counted, form, row, small
+from ..parts import button, counted, form, row, small, undo_buttons
 
 _DELAY_MS = 120
 
@@ -99,11 +99,7 @@ class Desk(QWidget):
         self.unsaved = QLabel()
         self.unsaved.setAccessibleName("Unsaved edits")
         self.save = button("Save", "Write the edits into the slice table, and its audit trail (Ctrl+S)")
-        self.undo = button("↶", "Undo the last change (Ctrl+Z)")
-        self.redo = button("↷", "Make it again (Ctrl+Shift+Z)")
-        for narrow, name in ((self.undo, "Undo"), (self.redo, "Redo")):
-            narrow.setAccessibleName(name)
-            narrow.setFixedWidth(30)
+        self.undo, self.redo = undo_buttons()
         self.more = button("More", "Columns, thumbnails, import, export")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 4)

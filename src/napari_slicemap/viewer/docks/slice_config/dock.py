@@ -24,7 +24,7 @@ from ..background import Background
 from ..dock import Dock
 from ..empty import NothingOpen
 from ..galvo_inspector.reading import Records, read_records_of
-from ..parts import add_shortcut, bullets, counted, without_argument, words_of
+from ..parts import add_shortcut, bullets, counted, unexpected, without_argument, words_of
 from .desk import Desk, EmptyState, FilterLine, Offer
 from .editing import Editing
 from .menus import Menus
@@ -239,7 +239,7 @@ class SliceConfigDock(Dock):
         self.table.set_theme(self._session.viewer.theme)
 
     def _on_accident(self, error: Exception) -> None:
-        self.desk.say(f"This went wrong unexpectedly: {error}. napari's notification has the details.")
+        self.desk.say(unexpected(error))
         raise error
 
     def event(self, event: QEvent) -> bool:
