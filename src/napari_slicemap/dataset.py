@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pydantic
 
-from .errors import FileFormatError, PlanError, UnknownNameError
+from .errors import FileFormatError, PlanError, TileReadError, UnknownNameError
 from .files import explain, read_json
-from .images.acquisition import Acquisition, StageY, TilePosition
+from .images.acquisition import Acquisition, Missing, StageY, TilePosition
 from .images.cache import ChunkCache
 from .images.cells import read_cells
 from .images.fov import SAME_PIXEL_SIZE, Fov
-from .images.readers import find_reader
+from .images.readers import find_acquisition
 from .maps.descriptor import read_descriptors
 from .maps.placement import place
 from .project import PROJECT_FILE, Places, Project, find_project, write_project
@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _UELER = ".UELer"
 _LEVELS_BYTES = 2**27
+_PIXEL_SIZE = Missing(
+    "pixel size", "lengths are in px, and there is no scale bar", "--pixel-size 390nm", "pixel_size_um"
+)
+_STAGE_Y = Missing(
+    "stage direction", "stage y is taken to grow downwards on the map", "--stage-y up (or down)", "stage_y"
+)
 
 
 class Named(dict[str, T]):
@@ -110,6 +116,30 @@ class Dataset:
     def stage_y(self) -> StageY:
         """Which way stage y grows as seen on the map."""
         return self.project.stage_y or self._acquisition.stage_y
+
+    @property
+    def stage_y_stated(self) -> bool:
+        """Whether the files or the project file say which way stage y grows."""
+        return self.project.stage_y is not None or self._acquisition.stage_y_stated
+
+    @cached_property
+    def missing(self) -> tuple[Missing, ...]:
+        """What neither the files nor the project file state; the first FOV that can be read is opened for it."""
+        found = list(self._acquisition.missing)
+        if not self._states_pixel_size():
+            found.append(_PIXEL_SIZE)
+        stage = any(tile.center_um is not None for tiles in self._positions_of.values() for tile in tiles)
+        if stage and not self.stage_y_stated:
+            found.append(_STAGE_Y)
+        return tuple(found)
+
+    def _states_pixel_size(self) -> bool:
+        for fov in self.fovs.values():
+            try:
+                return fov.pixel_size_um is not None
+            except TileReadError:
+                continue
+        return True
 
     @cached_property
     def channels(self) -> tuple[str, ...]:
@@ -260,16 +290,18 @@ class Dataset:
         return None if path is None else slice_config.read(path)
 
 
-def open_dataset(path: str | os.PathLike[str], *, project: Project | None = None) -> Dataset:
+def open_dataset(path: str | os.PathLike[str], *, project: Project | None = None, **stated: Any) -> Dataset:
     """Open an acquisition; pixels stay on disk until they are asked for.
 
     Parameters
     ----------
     path : path-like
-        A folder of FOV folders, a steinbock folder, a folder of raw OCT tiles, ``tiles.csv``, or a ``slicemap.toml``
-        that points to one.
+        A folder or file of any layout that a reader knows, or a ``slicemap.toml`` that points to one.
     project : Project, optional
         To take instead of the project file.
+    **stated
+        What the files do not state, by its name in the project file, such as ``pixel_size_um="390 nm"`` or
+        ``stage_y="up"``; it goes before what the project file says.
 
     Returns
     -------
@@ -279,16 +311,30 @@ def open_dataset(path: str | os.PathLike[str], *, project: Project | None = None
     ------
     DatasetNotFoundError
         If there is nothing there, or nothing that a reader recognises.
+    PlanError
+        If what is stated is nothing that a project file can say.
     FileFormatError, PlacementError, TileReadError
         Naming the file, row or FOV that is wrong.
     """
     path = Path(path)
     found, home, file = find_project(path)
-    return _open(path, Places(project or found, home), file)
+    return _open(path, Places(_with(project or found, stated), home), file)
+
+
+def _with(project: Project, stated: Mapping[str, Any]) -> Project:
+    """Put what a user states over what the project file says."""
+    if not stated:
+        return project
+    try:
+        return Project.model_validate({**project.model_dump(exclude_unset=True), **stated})
+    except pydantic.ValidationError as error:
+        raise PlanError([explain(error, Project)]) from None
 
 
 def _open(path: Path, places: Places, file: Path | None) -> Dataset:
-    reader, why = find_reader(places.data, places.project.layout)
+    data, reader, why = find_acquisition(places.data, places.project.layout)
+    if data != places.data:
+        places = Places(places.project.model_copy(update={"data": _relative(data, places.home)}), places.home)
     return Dataset(path, places, file, reader.read(places.data, places.read_options()), why)
 
 
@@ -315,6 +361,7 @@ def init_dataset(
     pixel_size: float | str | None = None,
     profile: str = "auto",
     force: bool = False,
+    **stated: Any,
 ) -> list[Path]:
     """Write ``slicemap.toml`` for an acquisition, and profiles and ROIs where there are none yet.
 
@@ -334,6 +381,8 @@ def init_dataset(
         Name of the starter profile.
     force : bool
         Replace a project file that is there.
+    **stated
+        More of what the project file can say, such as ``layout`` or ``tiles``.
 
     Returns
     -------
@@ -357,23 +406,15 @@ def init_dataset(
     if file.exists() and not force:
         raise PlanError([f"{file} is there already; --force replaces it"])
     _make_writable(folder)
-    reader, _ = find_reader(data)
-    try:
-        project = Project.model_validate(
-            {
-                "name": name,
-                "data": _relative(data, folder),
-                "layout": reader.name,
-                "stage_y": stage_y,
-                "pixel_size_um": pixel_size,
-            }
-        )
-    except pydantic.ValidationError as error:
-        raise PlanError([explain(error, Project)]) from None
+    data, reader, _ = find_acquisition(data, stated.pop("layout", None))
+    known = {"name": name, "data": _relative(data, folder), "layout": reader.name}
+    project = _with(Project(), known | {"stage_y": stage_y, "pixel_size_um": pixel_size} | stated)
     # opened before anything is written: a project file that opens nothing would help nobody
     dataset = _open(data, Places(project, folder), None)
     written = _write_parts(dataset, profile)
-    write_project(project.model_copy(update={"stage_y": dataset.stage_y}), file)
+    if dataset.stage_y_stated:
+        project = project.model_copy(update={"stage_y": dataset.stage_y})
+    write_project(project, file)
     return [file, *written]
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from .errors import DatasetNotFoundError
 from .files import FileModel, PathText, read_toml, write_text
 from .images.acquisition import CellColumns, ReadOptions, StageY
+from .images.tile_names import TileNames
 from .render.overlap import Overlap
 from .units import PositiveLengthUm
 
@@ -49,6 +50,8 @@ class Project(FileModel):
         Map id → slice id, where they differ.
     cell_columns : CellColumns
         Columns of the cell table.
+    tiles : TileNames, optional
+        How the names of tiles say where they lie.
     """
 
     version: Literal[1] = 1
@@ -73,6 +76,7 @@ class Project(FileModel):
     exports: PathText = "exports"
     map_slices: dict[str, str] = Field(default_factory=dict)
     cell_columns: CellColumns = CellColumns()
+    tiles: TileNames | None = None
 
 
 class Places:
@@ -129,6 +133,7 @@ class Places:
             cells=self.found("cells"),
             cell_columns=self.project.cell_columns,
             pixel_size_um=self.project.pixel_size_um,
+            tiles=self.project.tiles,
             skip=frozenset(root / name for root in (self.home, self.data_folder) for name in named),
         )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import TileReadError
+from .way_in import Grid, Layout, Order, Overlap, PixelSize, Serpentine, StageY, Tiles, stated
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
@@ -18,15 +20,26 @@ if TYPE_CHECKING:
 def info(
     path: Annotated[Path, typer.Argument(help="Acquisition folder, tiles.csv or slicemap.toml.", show_default=False)],
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")] = False,
+    pixel_size: PixelSize = None,
+    stage_y: StageY = None,
+    layout: Layout = None,
+    tiles: Tiles = None,
+    overlap: Overlap = None,
+    grid: Grid = None,
+    order: Order = None,
+    serpentine: Serpentine = False,
 ) -> None:
-    """Say what is in an acquisition: slices, maps, FOVs, channels, pixel size, masks, cells.
+    """Say what is in an acquisition, by what it was recognised, and what its files do not state.
 
     Example: [bold]slicemap info my_acquisition --json[/bold]
+
+    Example: [bold]slicemap info my_tiles --tiles 'tile_{index}.tif' --grid 5x8 --overlap 10%[/bold]
     """
     from ..dataset import open_dataset
     from ..files import to_json
 
-    facts = describe(open_dataset(path))
+    known = stated(pixel_size, stage_y, layout, tiles, overlap, grid, order, serpentine)
+    facts = describe(open_dataset(path, **known))
     typer.echo(to_json(facts) if json else _text(facts))
 
 
@@ -84,6 +97,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "cell_columns": [] if cells is None else list(cells.columns),
         "profiles": dataset.profiles.names,
         "rois": [roi.label for roi in dataset.rois],
+        "missing": [asdict(one) for one in dataset.missing],
         "problems": [*dataset.problems, *unreadable],
     }
 
@@ -137,6 +151,7 @@ def _text(facts: dict[str, Any]) -> str:
         _row("cells", counts["cells"], str(facts["cell_table"] or "no cell table")),
         _row("profiles", len(facts["profiles"]), ", ".join(facts["profiles"]) or "none; `slicemap init` makes one"),
         _row("ROIs", counts["rois"], ", ".join(facts["rois"][:8])),
+        *(f"? {one['what']} is not stated: {one['meanwhile']}; {one['option']} states it" for one in facts["missing"]),
         *(f"! {problem}" for problem in facts["problems"]),
     ]
     return "\n".join(line.rstrip() for line in lines)

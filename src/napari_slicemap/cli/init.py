@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .way_in import Grid, Layout, Order, Overlap, PixelSize, Serpentine, StageY, Tiles, stated
+
 
 def init(
     path: Annotated[Path, typer.Argument(help="Acquisition folder or tiles.csv.", show_default=False)],
@@ -19,12 +21,14 @@ def init(
         ),
     ] = None,
     name: Annotated[str, typer.Option(help="What to call the dataset.")] = "",
-    stage_y: Annotated[
-        str | None, typer.Option("--stage-y", help="down or up: which way stage y grows as seen on the map.")
-    ] = None,
-    pixel_size: Annotated[
-        str | None, typer.Option("--pixel-size", help="Where the images state none, such as 390nm or 0.39.")
-    ] = None,
+    pixel_size: PixelSize = None,
+    stage_y: StageY = None,
+    layout: Layout = None,
+    tiles: Tiles = None,
+    overlap: Overlap = None,
+    grid: Grid = None,
+    order: Order = None,
+    serpentine: Serpentine = False,
     profile: Annotated[str, typer.Option(help="Name of the starter profile.")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace a project file that is there.")] = False,
 ) -> None:
@@ -42,6 +46,7 @@ def init(
         pixel_size=pixel_size,
         profile=profile,
         force=force,
+        **stated(None, None, layout, tiles, overlap, grid, order, serpentine),
     )
     for file in made:
         typer.echo(f"wrote {file}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ..files import FileModel
 from .fov import Fov
+from .tile_names import TileNames
 
 StageY = Literal["down", "up"]
 """Which way stage y grows as seen on the map."""
@@ -58,6 +59,28 @@ class CellColumns(FileModel):
 
 
 @dataclass(frozen=True)
+class Missing:
+    """Something that the files do not state, and the user can.
+
+    Parameters
+    ----------
+    what : str
+        Such as ``"pixel size"``.
+    meanwhile : str
+        What is done without it.
+    option : str
+        Of the shell, such as ``"--pixel-size 390nm"``.
+    field : str
+        Of the project file, such as ``"pixel_size_um"``.
+    """
+
+    what: str
+    meanwhile: str
+    option: str
+    field: str
+
+
+@dataclass(frozen=True)
 class ReadOptions:
     """What the project file tells a reader; paths are absolute.
 
@@ -73,6 +96,8 @@ class ReadOptions:
         For images that do not state one.
     skip : frozenset of Path
         Folders that hold no FOVs.
+    tiles : TileNames or None
+        How names say where tiles lie, where the project file says so.
     """
 
     masks: Path
@@ -81,6 +106,7 @@ class ReadOptions:
     cell_columns: CellColumns = field(default_factory=CellColumns)
     pixel_size_um: float | None = None
     skip: frozenset[Path] = frozenset()
+    tiles: TileNames | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +131,15 @@ class Acquisition:
         Its columns.
     problems : tuple of str
         What was found wrong and left out, each naming its culprit.
+    stage_y_stated : bool
+        Whether the files (or the format itself) say which way stage y grows; if not, `stage_y` is an assumption.
+    missing : tuple of Missing
+        What the files do not state, beside pixel size and stage direction, which any dataset may lack.
+    channel_settings : mapping of str to mapping
+        Channel name → what the files say of how it is shown: ``color`` (``#rrggbb``), ``contrast_limits`` (low,
+        high), ``visible``; each only where stated.
+    roi_file : Path or None
+        ROIs that another tool left beside the images.
     """
 
     layout: str
@@ -115,6 +150,10 @@ class Acquisition:
     cells: Path | None = None
     cell_columns: CellColumns = field(default_factory=CellColumns)
     problems: tuple[str, ...] = ()
+    stage_y_stated: bool = True
+    missing: tuple[Missing, ...] = ()
+    channel_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    roi_file: Path | None = None
 
 
 IMAGE_SUFFIXES = (".tif", ".tiff")

@@ -11,8 +11,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol
 
-from ...errors import DatasetNotFoundError, UnknownNameError
+from ...errors import DatasetNotFoundError, UnknownNameError, listing
 from ..acquisition import Acquisition, ReadOptions
+
+_DEEPEST = 3
+"""How far below a folder acquisitions are looked for, where it is none itself."""
+_MOST_FOLDERS = 200
+"""That are looked into on each level."""
 
 
 class Reader(Protocol):
@@ -84,3 +89,62 @@ def find_reader(path: Path, layout: str | None = None) -> tuple[Reader, str]:
             return reader, why
     summaries = "; ".join(f"{reader.name}: {reader.summary}" for reader in known.values())
     raise DatasetNotFoundError(f"{path}: no acquisition recognised here. What can be opened: {summaries}")
+
+
+def find_acquisition(path: Path, layout: str | None = None) -> tuple[Path, Reader, str]:
+    """Choose the reader for a path; where it is a folder that only holds an acquisition, that one is taken.
+
+    Parameters
+    ----------
+    path, layout
+        As for :func:`find_reader`.
+
+    Returns
+    -------
+    path : Path
+        What is to be read: the path itself, or the folder within it.
+    reader : Reader
+    why : str
+        What it recognised.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        As :func:`find_reader`, and if folders within hold several acquisitions, naming them.
+    UnknownNameError
+        If there is no reader called `layout`.
+    """
+    try:
+        return path, *find_reader(path, layout)
+    except DatasetNotFoundError:
+        inside = _inside(path) if path.is_dir() and layout is None else []
+        if not inside:
+            raise
+    if len(inside) > 1:
+        found = listing(f"{folder.relative_to(path).as_posix()} ({reader.name})" for folder, reader, _ in inside)
+        raise DatasetNotFoundError(f"{path}: there are several acquisitions in it; name one of them: {found}")
+    folder, reader, why = inside[0]
+    return folder, reader, f"in {folder.relative_to(path).as_posix()}: {why}"
+
+
+def _inside(path: Path) -> list[tuple[Path, Reader, str]]:
+    """List the acquisitions among the folders of a folder, or else among the folders of those."""
+    level = [path]
+    for _ in range(_DEEPEST):
+        level = [below for folder in level for below in _folders(folder)][:_MOST_FOLDERS]
+        found = [
+            (folder, reader, why)
+            for folder in level
+            if (hit := next(((one, said) for one in readers().values() if (said := one.detect(folder))), None))
+            for reader, why in [hit]
+        ]
+        if found:
+            return found
+    return []
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        return sorted(one for one in path.iterdir() if one.is_dir() and not one.name.startswith("."))
+    except OSError:  # a folder that may not be looked into
+        return []

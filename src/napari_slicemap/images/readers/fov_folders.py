@@ -56,6 +56,7 @@ class FovFolders:
             cells=options.cells if options.cells.is_file() else None,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
+            stage_y_stated=False,
         )
 
 

@@ -73,6 +73,7 @@ class TileTable:
             cells=options.cells if options.cells.is_file() else None,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
+            stage_y_stated=False,
         )
 
 
