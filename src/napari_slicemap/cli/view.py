@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import PlanError, SlicemapError
+from .way_in import Grid, Layout, Order, Overlap, PixelSize, Serpentine, StageY, Tiles, stated
 
 
 class NapariMissingError(SlicemapError, ImportError):
@@ -22,6 +23,14 @@ def view(
         ),
     ] = None,
     map_id: Annotated[str | None, typer.Option("--map", help="Map to show first; goes with PATH.")] = None,
+    pixel_size: PixelSize = None,
+    stage_y: StageY = None,
+    layout: Layout = None,
+    tiles: Tiles = None,
+    overlap: Overlap = None,
+    grid: Grid = None,
+    order: Order = None,
+    serpentine: Serpentine = False,
 ) -> None:
     """Show an acquisition in napari, with all docks; or again what was open last, as it was seen.
 
@@ -29,9 +38,10 @@ def view(
     """
     from ..dataset import open_dataset
 
-    if path is None and map_id is not None:
-        raise PlanError(["--map goes with PATH; without it, what was open last is shown as it was"])
-    dataset = None if path is None else open_dataset(path)
+    known = stated(pixel_size, stage_y, layout, tiles, overlap, grid, order, serpentine)
+    if path is None and (map_id is not None or known):
+        raise PlanError(["options go with PATH; without it, what was open last is shown as it was"])
+    dataset = None if path is None else open_dataset(path, **known)
     try:
         from ..viewer.launch import launch, launch_again
     except ImportError as error:

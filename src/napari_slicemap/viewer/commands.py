@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QDialog
 from ..errors import SlicemapError
 from .desk import DOCKS, show_all_docks, show_dock
 from .keys_dialog import KeysDialog
+from .missing_dialog import show_missing
 from .profiles_dialog import ProfilesDialog
 from .session import session_of
 
@@ -52,6 +53,11 @@ def show_keys(viewer: napari.Viewer) -> None:
     """List the keys of the window and of all docks."""
     window = viewer.window._qt_window
     _bring(window.findChild(KeysDialog) or KeysDialog(window))
+
+
+def ask_for_missing(viewer: napari.Viewer) -> None:
+    """Ask for what the files of the open dataset do not state, such as the pixel size."""
+    show_missing(session_of(viewer))
 
 
 def open_again(viewer: napari.Viewer) -> None:

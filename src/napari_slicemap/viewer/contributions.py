@@ -11,12 +11,13 @@ from napari.utils import progress
 
 from ..dataset import open_dataset
 from ..errors import SlicemapError
-from ..images.readers import find_reader
+from ..images.readers import find_acquisition
 from ..project import Places, find_project
 from ..render.starter import starter_profile
 from ..sample import cached_sample
 from .desk import show_dock
 from .map_layer import VirtualMapLayer
+from .missing_dialog import ask_for_missing
 from .session import session_of
 
 LayerData = tuple[Any, ...]
@@ -43,7 +44,7 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
     try:
         project, home, file = find_project(path)
         if file is None:
-            find_reader(Places(project, home).data, project.layout)
+            find_acquisition(Places(project, home).data, project.layout)
     except (SlicemapError, OSError):
         # a project file that is wrong is ours, and is to say so when it is opened
         return read_acquisition if Path(path).name == "slicemap.toml" else None
@@ -64,7 +65,9 @@ def read_acquisition(path: str | list[str]) -> list[LayerData]:
         path = str(_sample())
     viewer = napari.current_viewer()
     if viewer is not None:
-        session_of(viewer).open(path)
+        session = session_of(viewer)
+        session.open(path)
+        ask_for_missing(session)
         return [(None,)]
     dataset = open_dataset(path)
     profile = dataset.profiles.get_default() or starter_profile(list(dataset.fovs.values()))

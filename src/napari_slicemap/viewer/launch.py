@@ -6,6 +6,7 @@ import napari
 
 from ..dataset import Dataset
 from .desk import show_all_docks
+from .missing_dialog import ask_for_missing
 from .remembered import last_remembered, open_remembered
 from .session import session_of
 from .settings import PLUGIN as PLUGIN
@@ -35,8 +36,10 @@ def launch(dataset: Dataset, map_id: str | None = None, *, block: bool = True) -
     if map_id is not None:
         dataset.maps[map_id]
     viewer = _window(dataset)
-    session_of(viewer).open(dataset, map_id)
+    session = session_of(viewer)
+    session.open(dataset, map_id)
     show_all_docks(viewer)
+    ask_for_missing(session)
     return _run(viewer, block=block)
 
 
