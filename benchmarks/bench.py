@@ -18,6 +18,7 @@ import looking
 import processes
 import rendering
 import slice_table
+import tile_tables
 from harness import THREADS, Row, write
 from rich.console import Console
 from rich.table import Table
@@ -30,6 +31,7 @@ ROWS = (
     | deciding.ROWS
     | galvo.ROWS
     | slice_table.ROWS
+    | tile_tables.ROWS
     | looking.ROWS
     | closing.ROWS
 )

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import pydantic
 
-from .errors import FileFormatError, PlanError, TileReadError, UnknownNameError
+from .errors import FileFormatError, PlanError, TileReadError, UnknownNameError, listing
 from .files import explain, read_json
 from .images.acquisition import Acquisition, Missing, StageY, TilePosition
 from .images.cache import ChunkCache
 from .images.cells import read_cells
 from .images.fov import SAME_PIXEL_SIZE, Fov
+from .images.fov_table import FovTable
+from .images.position_table import PositionTable
 from .images.readers import find_acquisition
 from .maps.descriptor import read_descriptors
 from .maps.placement import place
 from .project import PROJECT_FILE, Places, Project, find_project, write_project
 from .render.profile import ProfileBook, profiles_from_marker_sets
-from .render.starter import starter_profile
+from .render.starter import starter_profile, stated_profile
 from .render.stored import StoredLevels
 from .render.virtual_map import VirtualMap
+from .rois.ground import Ground
+from .rois.interchange import read_rois
 from .rois.table import RoiTable
 from .rois.ueler import read_roi_manager
 from .slices import slice_config
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
+D = TypeVar("D")
 _UELER = ".UELer"
 _LEVELS_BYTES = 2**27
 _PIXEL_SIZE = Missing(
@@ -45,7 +50,7 @@ _STAGE_Y = Missing(
 )
 
 
-class Named(dict[str, T]):
+class Named(Mapping[str, T]):
     """A mapping by name whose missing names are told with those that exist.
 
     Parameters
@@ -57,14 +62,37 @@ class Named(dict[str, T]):
     """
 
     def __init__(self, kind: str, items: Mapping[str, T]) -> None:
-        super().__init__(items)
-        self.kind = kind
+        self.kind, self._items = kind, items
 
-    def __missing__(self, name: str) -> T:
-        raise UnknownNameError(self.kind, name, self)
+    def __repr__(self) -> str:
+        return f"<{len(self)} {self.kind}s: {listing(self)}>"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Named, (self.kind, dict(self))
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._items
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._items:
+            raise UnknownNameError(self.kind, name, self)
+        return self._items[name]
+
+    @overload
+    def get(self, name: str, /) -> T | None: ...
+
+    @overload
+    def get(self, name: str, /, default: T) -> T: ...
+
+    @overload
+    def get(self, name: str, /, default: D) -> T | D: ...
+
+    def get(self, name: str, /, default: Any = None) -> Any:
+        """Give the item, or something else where there is none; no message is put together for that."""
+        return self._items.get(name, default)
 
 
 class Dataset:
@@ -94,7 +122,9 @@ class Dataset:
         self._levels_cache = ChunkCache(_LEVELS_BYTES)
         self._acquisition = acquisition
         positions = self._positions()
-        self.fovs: Named[Fov] = Named("FOV", _with_stated_sizes(acquisition.fovs, positions))
+        fovs = _with_stated_sizes(acquisition.fovs, positions)
+        self.fovs: Named[Fov] = Named("FOV", fovs)
+        self._table = fovs if isinstance(fovs, FovTable) else None
         self.maps: Named[VirtualMap] = Named("map", self._maps(positions))
         self.profiles = self._profiles()
         self.rois = self._rois()
@@ -122,13 +152,19 @@ class Dataset:
         """Whether the files or the project file say which way stage y grows."""
         return self.project.stage_y is not None or self._acquisition.stage_y_stated
 
+    @property
+    def positions(self) -> Mapping[str, Sequence[TilePosition]]:
+        """Where FOVs lie as files state it, by map, in painting order."""
+        return self._positions_of
+
     @cached_property
     def missing(self) -> tuple[Missing, ...]:
         """What neither the files nor the project file state; the first FOV that can be read is opened for it."""
         found = list(self._acquisition.missing)
         if not self._states_pixel_size():
             found.append(_PIXEL_SIZE)
-        stage = any(tile.center_um is not None for tiles in self._positions_of.values() for tile in tiles)
+        # all tiles of a map are placed alike
+        stage = any(tiles[0].center_um is not None for tiles in self._positions_of.values())
         if stage and not self.stage_y_stated:
             found.append(_STAGE_Y)
         return tuple(found)
@@ -144,7 +180,15 @@ class Dataset:
     @cached_property
     def channels(self) -> tuple[str, ...]:
         """Every channel that a FOV has, in order of appearance."""
-        return tuple(dict.fromkeys(name for fov in self.fovs.values() for name in fov.channels))
+        return tuple(dict.fromkeys(name for fov in self.distinct_fovs for name in fov.channels))
+
+    @cached_property
+    def distinct_fovs(self) -> Sequence[Fov]:
+        """FOVs that together have every channel, mask, annotation and pixel size that any of them has.
+
+        A few of those of a table that lists very many, else all of them.
+        """
+        return list(self.fovs.values()) if self._table is None else self._table.distinct()
 
     @cached_property
     def cells(self) -> pd.DataFrame | None:
@@ -224,7 +268,7 @@ class Dataset:
         return made
 
     # --- parts ------------------------------------------------------------------------------------------
-    def _positions(self) -> tuple[TilePosition, ...]:
+    def _positions(self) -> Sequence[TilePosition]:
         """Give descriptors where there are any, else what the layout itself says."""
         files = sorted(self.places.found("maps").glob("*.json"))
         files = files or sorted((self.places.data_folder / _UELER / "maps").rglob("*.json"))
@@ -235,11 +279,8 @@ class Dataset:
         return found.positions
 
     def _maps(self, positions: Sequence[TilePosition]) -> dict[str, VirtualMap]:
-        by_map: dict[str, list[TilePosition]] = defaultdict(list)
-        for position in positions:
-            by_map[position.map_id].append(position)
-        self._positions_of = dict(by_map)
-        return {map_id: self._placed(map_id) for map_id in by_map}
+        self._positions_of = _by_map(positions)
+        return {map_id: self._placed(map_id) for map_id in self._positions_of}
 
     def _placed(self, map_id: str, pixel_size_um: float | None = None) -> VirtualMap:
         tiles = self._positions_of[map_id]
@@ -272,18 +313,41 @@ class Dataset:
             return ProfileBook.read(path)
         widgets = self.places.data_folder / _UELER / "widget_states.json"
         if not widgets.is_file():
-            return ProfileBook()
+            return self._stated_profiles()
         state = read_json(widgets)
         if not isinstance(state, dict):
             raise FileFormatError(f"{widgets}: expected an object with marker_sets")
         return profiles_from_marker_sets(state, widgets)
+
+    def _stated_profiles(self) -> ProfileBook:
+        """Show channels as their files say, if these say it of all."""
+        stated = self._acquisition.channel_settings
+        try:
+            found = stated_profile(self.channels, stated) if stated else None
+        except FileFormatError as error:
+            self.problems.append(f"{self.places.data}: {error}")
+            return ProfileBook()
+        return ProfileBook() if found is None else ProfileBook().with_profile(found)
 
     def _rois(self) -> RoiTable:
         path = self.places.saved("rois")
         if path is not None:
             return RoiTable.read(path)
         manager = self.places.data_folder / _UELER / "roi_manager.csv"
-        return read_roi_manager(manager) if manager.is_file() else RoiTable()
+        if manager.is_file():
+            return read_roi_manager(manager)
+        return RoiTable() if self._acquisition.roi_file is None else self._rois_beside(self._acquisition.roi_file)
+
+    def _rois_beside(self, file: Path) -> RoiTable:
+        """Take what another tool left with the images; without it, they can still be looked at."""
+        ground = Ground({name: one.placement for name, one in self.maps.items()}, self.fovs)
+        try:
+            found = read_rois(file, ground.frames())
+        except FileFormatError as error:
+            self.problems.append(str(error))
+            return RoiTable()
+        self.problems += found.problems
+        return RoiTable(found.rois)
 
     def _slices(self) -> Mapping[str, dict[str, Any]] | None:
         path = self.places.saved("slice_config")
@@ -332,14 +396,32 @@ def _with(project: Project, stated: Mapping[str, Any]) -> Project:
 
 
 def _open(path: Path, places: Places, file: Path | None) -> Dataset:
-    data, reader, why = find_acquisition(places.data, places.project.layout)
+    data, reader, why = find_acquisition(places.data, _layout(places.project))
     if data != places.data:
         places = Places(places.project.model_copy(update={"data": _relative(data, places.home)}), places.home)
     return Dataset(path, places, file, reader.read(places.data, places.read_options()), why)
 
 
-def _with_stated_sizes(fovs: Mapping[str, Fov], positions: Iterable[TilePosition]) -> dict[str, Fov]:
+def _by_map(positions: Sequence[TilePosition]) -> Mapping[str, Sequence[TilePosition]]:
+    if isinstance(positions, PositionTable):
+        return positions.by_map()
+    made: dict[str, list[TilePosition]] = defaultdict(list)
+    for position in positions:
+        made[position.map_id].append(position)
+    return dict(made)
+
+
+def _layout(project: Project) -> str | None:
+    """Give the reader that the project names; whoever says how names are to be read has tiles that are named."""
+    tiles = project.tiles
+    named = tiles is not None and (tiles.pattern or tiles.rows is not None or tiles.columns is not None)
+    return project.layout or ("tile-files" if named else None)
+
+
+def _with_stated_sizes(fovs: Mapping[str, Fov], positions: Iterable[TilePosition]) -> Mapping[str, Fov]:
     """Let FOVs know the size and pixel size that a table or descriptor states for them."""
+    if isinstance(positions, PositionTable):  # its reader told them already
+        return fovs
     made = dict(fovs)
     for position in positions:
         fov = made.get(position.fov)
@@ -406,9 +488,10 @@ def init_dataset(
     if file.exists() and not force:
         raise PlanError([f"{file} is there already; --force replaces it"])
     _make_writable(folder)
-    data, reader, _ = find_acquisition(data, stated.pop("layout", None))
+    told = _with(Project(), {key: stated[key] for key in ("layout", "tiles") if key in stated})
+    data, reader, _ = find_acquisition(data, _layout(told))
     known = {"name": name, "data": _relative(data, folder), "layout": reader.name}
-    project = _with(Project(), known | {"stage_y": stage_y, "pixel_size_um": pixel_size} | stated)
+    project = _with(Project(), {"stage_y": stage_y, "pixel_size_um": pixel_size} | stated | known)
     # opened before anything is written: a project file that opens nothing would help nobody
     dataset = _open(data, Places(project, folder), None)
     written = _write_parts(dataset, profile)

@@ -134,6 +134,7 @@ class Places:
             cell_columns=self.project.cell_columns,
             pixel_size_um=self.project.pixel_size_um,
             tiles=self.project.tiles,
+            cache=self.written("cache"),
             skip=frozenset(root / name for root in (self.home, self.data_folder) for name in named),
         )
 

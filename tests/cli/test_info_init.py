@@ -159,7 +159,9 @@ def _broken_panel(root: Path) -> None:
 BAD = [
     pytest.param(None, "gone", "gone: there is no such file or folder", id="no such folder"),
     pytest.param(_text("e/readme.md", "x"), "e", "e: no acquisition recognised here. What can be", id="nothing known"),
-    pytest.param(_text("a.tif", "not an image"), "a.tif", "a.tif: no acquisition recognised", id="text called .tif"),
+    pytest.param(
+        _text("a.tif", "not an image"), "a.tif", "a.tif: cannot be read as a TIFF image", id="text called .tif"
+    ),
     pytest.param(_no_image, ".", "DAPI.tiff: cannot be read as a TIFF image|CD3.tiff: cannot", id="no image opens"),
     pytest.param(_text("slicemap.toml", "versio = 1"), ".", "slicemap.toml: versio: unknown key (known:", id="key"),
     pytest.param(_text("slicemap.toml", "version = "), ".", "slicemap.toml: Invalid value", id="broken TOML"),

@@ -109,4 +109,4 @@ def test_what_cannot_be_imported_is_told(
 def test_a_format_that_is_none_is_told(slicemap: Shell, marked: Path, tmp_path: Path) -> None:
     code, _, err = slicemap("rois", "export", marked, tmp_path / "r.csv", "--format", "svg")
     assert code == 2
-    assert "--format svg: there is csv, geojson, shapes" in err
+    assert "--format svg: there is csv, geojson, shapes, ome-xml" in err

@@ -30,7 +30,7 @@ def examples(command: TyperCommand) -> list[str]:
 
 def test_the_commands_are_those_of_the_chain_and_a_few_more() -> None:
     assert set(COMMANDS) == set(GROUP.commands)
-    assert set(COMMANDS) == {*CHAIN, "show", "diff", "stamp", "exclude"}
+    assert set(COMMANDS) == {*CHAIN, "show", "diff", "stamp", "exclude", "export", "import"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

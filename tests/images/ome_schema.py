@@ -23,3 +23,9 @@ def valid_ome(path: Path) -> ome_types.OME:
     with tifffile.TiffFile(path) as tif:
         _schema().validate(tif.ome_metadata)
     return ome_types.from_tiff(path)
+
+
+def valid_ome_xml(path: Path) -> ome_types.OME:
+    """Hold a file of OME-XML against the schema, and read it."""
+    _schema().validate(str(path))
+    return ome_types.from_xml(path.read_text("utf-8"))

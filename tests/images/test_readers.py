@@ -27,7 +27,7 @@ from builders import (
 )
 from napari_slicemap.errors import DatasetNotFoundError, FileFormatError, SlicemapError, TileReadError, UnknownNameError
 from napari_slicemap.images.acquisition import Acquisition, CellColumns
-from napari_slicemap.images.readers import find_reader, readers
+from napari_slicemap.images.readers import _registered, find_reader
 from napari_slicemap.images.readers.fov_folders import FovFolders
 from napari_slicemap.images.readers.steinbock import Steinbock
 from napari_slicemap.images.readers.tile_table import TileTable
@@ -429,13 +429,13 @@ def test_a_reader_of_another_package(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
     point = mock.Mock(load=lambda: Mine)
     monkeypatch.setattr("napari_slicemap.images.readers.entry_points", lambda group: [point])
-    readers.cache_clear()
+    _registered.cache_clear()
     try:
         (tmp_path / "mine.txt").touch()
         assert find_reader(tmp_path)[0].name == "mine"
     finally:
         monkeypatch.undo()
-        readers.cache_clear()
+        _registered.cache_clear()
 
 
 def test_planes_of_a_file_share_its_metadata(tmp_path: Path) -> None:

@@ -410,6 +410,46 @@ def test_bad_metadata(tmp_path: Path, change: Any, message: str) -> None:
         _ = ZarrImage(path).info
 
 
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_level_by_its_path(tmp_path: Path, version: int) -> None:
+    path = write_ome_zarr(tmp_path / "a.zarr", pixels(3, (2, 20, 24)), version=version)
+    write_zarr(path / "half", pixels(4, (2, 10, 12)), zarr_format=version)
+    step = {"type": "scale", "scale": [1, 2, 2]}
+    file = path / ("zarr.json" if version == 3 else ".zattrs")
+    said = json.loads(file.read_text())
+    ome = said["attributes"]["ome"] if version == 3 else said
+    ome["multiscales"][0]["datasets"].append({"path": "half", "coordinateTransformations": [step]})
+    file.write_text(json.dumps(said))
+    half = ZarrImage(path, level="half")
+    assert (half.info.shape, half.info.pixel_size_um) == ((1, 2, 1, 10, 12), 2.0)
+    np.testing.assert_array_equal(read_all(half)[0, :, 0], pixels(4, (2, 10, 12)))
+    assert half.key != ZarrImage(path).key
+    with pytest.raises(TileReadError, match=r"a\.zarr: .*it has no level '7' \(there is 0, half\)"):
+        _ = ZarrImage(path, level="7").info
+
+
+@pytest.mark.parametrize(
+    ("unit", "times"),
+    [
+        pytest.param("second", (0.0, 2.5), id="second"),
+        pytest.param("seconds", (0.0, 2.5), id="seconds"),
+        pytest.param("minute", (0.0, 150.0), id="minute"),
+        pytest.param("ms", (0.0, 0.0025), id="ms"),
+        pytest.param("frame", None, id="no time"),
+        pytest.param("", None, id="no unit"),
+    ],
+)
+def test_times(tmp_path: Path, unit: str, times: Any) -> None:
+    path = write_ome_zarr(tmp_path / "a.zarr", pixels(3, (2, 20, 24)), axes="tyx")
+
+    def change(ome: Any) -> None:
+        ome["multiscales"][0]["axes"][0]["unit"] = unit
+        ome["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"][0] = 2.5
+
+    edit(path, change)
+    assert ZarrImage(path).info.times_s == (None if times is None else pytest.approx(times))
+
+
 def test_axes_that_have_names_only(tmp_path: Path) -> None:
     """As OME-Zarr 0.3 has them."""
     path = write_ome_zarr(tmp_path / "a.zarr", pixels(3, (2, 20, 24)))
@@ -516,6 +556,19 @@ def test_an_array_of_another_shape_than_before(tmp_path: Path) -> None:
     with pytest.raises(TileReadError, match=r"a\.zarr: the file has changed since it was first read"):
         read_chunk(image, 0, 0, 0, 0, 0)
     np.testing.assert_array_equal(read_all(ZarrImage(path))[0, 0, 0], pixels(1, (20, 25)))
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_level_of_another_shape_than_before(tmp_path: Path, version: int) -> None:
+    path = write_ome_zarr(tmp_path / "a.zarr", pixels(1, (2, 20, 24)), version=version)
+    image = ZarrImage(path)
+    before = image.key
+    read_all(image)
+    shutil.rmtree(path / "0")
+    write_zarr(path / "0", pixels(1, (2, 20, 25)), zarr_format=version)
+    assert image.key != before
+    with pytest.raises(TileReadError, match=r"a\.zarr: the file has changed since it was first read"):
+        read_chunk(image, 0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("options", [{}, {"chunks": (8, 16, 16)}, {"shards": (4, 32, 32)}])

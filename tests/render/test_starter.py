@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from napari_slicemap.errors import TileReadError
-from napari_slicemap.render.starter import percentile_limits, starter_profile
+from napari_slicemap import ChannelSettings
+from napari_slicemap.errors import FileFormatError, TileReadError
+from napari_slicemap.render.starter import percentile_limits, starter_profile, stated_profile
 from scenes import make_fov
 
 
@@ -54,3 +55,19 @@ def test_one_broken_channel_of_a_fov_is_passed_over():
     half = type(half)("a", {**half.planes, "B": fov("x", broken=True, B=RAMP).planes["B"]})
     profile = starter_profile([half, fov("b", A=RAMP, B=RAMP)])
     assert profile.channels["B"].contrast_limits == pytest.approx(profile.channels["A"].contrast_limits)
+
+
+def test_a_profile_of_what_files_state() -> None:
+    stated = {
+        "b": {"contrast_limits": (1, 9), "color": "#123456", "visible": False},
+        "a": {"contrast_limits": (0, 5), "gamma": 2.0},
+    }
+    made = stated_profile(("a", "b"), stated)
+    assert made is not None
+    assert (made.name, list(made.channels)) == ("as acquired", ["a", "b"])
+    assert made.channels["b"] == ChannelSettings("#123456", (1, 9), visible=False)
+    assert (made.channels["a"].contrast_limits, made.channels["a"].gamma) == ((0, 5), 2.0)
+    assert stated_profile(("a", "b", "c"), stated) is None, "c is not stated"
+    assert stated_profile((), stated) is None
+    with pytest.raises(FileFormatError, match=r"channel a is not shown as stated: .*colour"):
+        stated_profile(("a",), {"a": {"contrast_limits": (0, 5), "color": "x"}})

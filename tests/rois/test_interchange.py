@@ -19,7 +19,9 @@ def square(x=0.0, kind="polygon", **fields):
     return roi_from_points([(x, 0), (x + 4, 0), (x + 4, 3), (x, 3)], kind, **({"map_id": "01"} | fields))
 
 
-@pytest.mark.parametrize(("name", "file_format"), [("r.csv", None), ("r.geojson", None), ("r.json", "geojson")])
+@pytest.mark.parametrize(
+    ("name", "file_format"), [("r.csv", None), ("r.geojson", None), ("r.json", "geojson"), ("r.ome.xml", None)]
+)
 def test_all_of_an_roi_comes_back(tmp_path, name, file_format):
     rois = [square(name="a", profile="p", comment="c, d"), square(kind="rectangle", name="b", map_id="", fov="f")]
     assert write_rois(tmp_path / name, rois, FRAMES, file_format) == []
@@ -90,7 +92,7 @@ def test_a_broken_table_of_shapes_is_refused(tmp_path, rows, message):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        pytest.param("r.txt", "", "expected .csv, .geojson or .json", id="suffix"),
+        pytest.param("r.txt", "", "expected .csv, .geojson, .json, .ome.xml, .magc", id="suffix"),
         pytest.param("r.csv", "a,b\n1,2\n", "these columns are neither", id="another table"),
     ],
 )
@@ -101,7 +103,7 @@ def test_other_files_are_refused(tmp_path, name, content, message):
 
 
 def test_a_format_must_be_told(tmp_path):
-    with pytest.raises(PlanError, match=r"ends in .csv or .geojson"):
+    with pytest.raises(PlanError, match=r"ends in \.csv, \.geojson or \.ome\.xml"):
         write_rois(tmp_path / "r.xyz", [square()], FRAMES)
 
 

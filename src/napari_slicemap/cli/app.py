@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from ..errors import PlanError, SlicemapError
-from . import export, info, init, levels, process, sample, view
+from . import convert, export, info, init, levels, process, register, sample, view
 from .galvo import galvo
 from .help_text import reflow
+from .profiles import profiles
 from .rois import rois
 from .slices import slices
 
@@ -50,17 +51,21 @@ def _options(
 app.command("info")(info.info)
 app.command("init")(init.init)
 app.command("export")(export.export)
+app.command("convert")(convert.convert)
 app.command("process", cls=process.ProcessCommand)(process.process)
 app.command("levels")(levels.levels)
+app.command("register")(register.register)
 app.add_typer(slices)
 app.add_typer(galvo)
 app.add_typer(rois)
+app.add_typer(profiles)
 app.command("view")(view.view)
 app.command("sample")(sample.sample)
 reflow(app)
 reflow(slices)
 reflow(galvo)
 reflow(rois)
+reflow(profiles)
 
 
 _INTERRUPTED = 130

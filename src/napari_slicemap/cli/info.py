@@ -14,7 +14,10 @@ from .way_in import Grid, Layout, Order, Overlap, PixelSize, Serpentine, StageY,
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
-    from ..images.fov import Fov
+    from ..render.virtual_map import VirtualMap
+
+_MOST_MAPS = 12
+"""That have a line of their own in the text; JSON has them all."""
 
 
 def info(
@@ -65,7 +68,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         If the cell table is wrong.
     """
     cells = dataset.cells
-    dtype, sizes, unreadable = _image_facts(list(dataset.fovs.values()))
+    dtype, sizes, unreadable = _image_facts(dataset)
     return {
         "name": dataset.name,
         "path": dataset.path.resolve(),
@@ -84,15 +87,15 @@ def describe(dataset: Dataset) -> dict[str, Any]:
             {"id": one, "used": dataset.is_used(one), "why_excluded": dataset.why_excluded(one)}
             for one in dataset.slice_ids
         ],
-        "maps": [_map_facts(one) for one in dataset.maps.values()],
+        "maps": [_map_facts(one, dataset) for one in dataset.maps.values()],
         "fovs": list(dataset.fovs),
         "fovs_without_map": [name for name in dataset.fovs if dataset.map_of(name) is None],
         "channels": list(dataset.channels),
         "dtype": dtype,
         "pixel_size_um": sizes[0] if len(sizes) == 1 else sizes or None,
         "stage_y": dataset.stage_y,
-        "masks": sorted({name for fov in dataset.fovs.values() for name in fov.masks}),
-        "annotations": sorted({name for fov in dataset.fovs.values() for name in fov.annotations}),
+        "masks": sorted({name for fov in dataset.distinct_fovs for name in fov.masks}),
+        "annotations": sorted({name for fov in dataset.distinct_fovs for name in fov.annotations}),
         "cell_table": dataset.cells_path,
         "cell_columns": [] if cells is None else list(cells.columns),
         "profiles": dataset.profiles.names,
@@ -102,30 +105,35 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _image_facts(fovs: Sequence[Fov]) -> tuple[str | None, list[float], list[str]]:
+def _image_facts(dataset: Dataset) -> tuple[str | None, list[float], list[str]]:
     """Give dtype, the different pixel sizes, and what could not be read; that none can is an error."""
-    dtypes: list[str] = []
+    dtype: str | None = None
     sizes: set[float] = set()
-    failures: list[TileReadError] = []
-    for fov in fovs:
+    failures: dict[str, TileReadError] = {}
+    for fov in dataset.fovs.values():
+        try:
+            dtype = str(fov.dtype)
+            break
+        except TileReadError as error:
+            failures[fov.name] = error
+    if failures and dtype is None:
+        raise next(iter(failures.values()))
+    for fov in dataset.distinct_fovs:
         try:
             if (size := fov.pixel_size_um) is not None:
                 sizes.add(float(f"{size:.9g}"))  # quotients such as 499.2 / 1280 differ in their last digits
-            dtypes = dtypes or [str(fov.dtype)]
         except TileReadError as error:
-            failures.append(error)
-    if failures and not dtypes:
-        raise failures[0]
-    return next(iter(dtypes), None), sorted(sizes), [str(failure) for failure in failures]
+            failures.setdefault(fov.name, error)
+    return dtype, sorted(sizes), [str(failure) for failure in failures.values()]
 
 
-def _map_facts(one: Any) -> dict[str, Any]:
+def _map_facts(one: VirtualMap, dataset: Dataset) -> dict[str, Any]:
     height, width = one.shape
     return {
         "id": one.map_id,
         "slice_id": one.slice_id,
         "fovs": one.fov_names,
-        "missing_fovs": [tile.name for tile in one.placement.tiles if tile.fov is None],
+        "missing_fovs": [name for name in one.fov_names if name not in dataset.fovs],
         "width_px": width,
         "height_px": height,
         "pixel_size_um": one.base_pixel_size_um(),
@@ -141,7 +149,7 @@ def _text(facts: dict[str, Any]) -> str:
         f"{facts['name']}  ({facts['layout']}: {facts['recognised']})",
         _row("slices", counts["slices"], f"excluded: {', '.join(excluded)}" if excluded else "all used"),
         _row("maps", counts["maps"], ""),
-        *(_map_line(one) for one in facts["maps"]),
+        *_map_lines(facts["maps"]),
         _row("FOVs", counts["fovs"], _without_map(facts)),
         _row("channels", counts["channels"], ", ".join(facts["channels"])),
         _row("dtype", facts["dtype"] or "-", ""),
@@ -159,6 +167,22 @@ def _text(facts: dict[str, Any]) -> str:
 
 def _row(what: str, value: object, more: str) -> str:
     return f"  {what:<12}{value!s:<8} {more}"
+
+
+def _map_lines(maps: Sequence[dict[str, Any]]) -> list[str]:
+    """Write a line for each map; the rest of a long list in one."""
+    lines = [_map_line(one) for one in maps[:_MOST_MAPS]]
+    if rest := maps[_MOST_MAPS:]:
+        fovs = sum(len(one["fovs"]) for one in rest)
+        widths, heights = (sorted(one[side] for one in rest) for side in ("width_px", "height_px"))
+        sides = " × ".join(
+            f"{low}" if low == high else f"{low}–{high}"
+            for low, high in ((widths[0], widths[-1]), (heights[0], heights[-1]))
+        )
+        gone = sum(len(one["missing_fovs"]) for one in rest)
+        missing = f", {gone} FOVs not on disk" if gone else ""
+        lines.append(f"    and {len(rest)} more, to {rest[-1]['id']}: {fovs} FOVs, {sides} px{missing}")
+    return lines
 
 
 def _map_line(one: dict[str, Any]) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from .lengths import length_in
+
 if TYPE_CHECKING:
     from ..export.running.runner import ExportResult
     from ..images.stack.processing import ProcessingStep, Progress
@@ -74,7 +76,14 @@ def process(
     output_folder: Annotated[Path, typer.Option("--output-folder", "-o", help="Where to.")] = Path("output"),
     output_name: Annotated[str, typer.Option(help="Stem of the files; that of the input if not given.")] = "",
     channel: Annotated[str, typer.Option(help="Which channel of the input; its topography if not given.")] = "",
-    scale_bar_nm: Annotated[int, typer.Option(help="GIF: length of the scale bar, nm; 0 for none.", min=0)] = 100,
+    scale_bar_nm: Annotated[
+        float,
+        typer.Option(
+            help="GIF: length of the scale bar, nm or with its unit; 0: none.",
+            parser=length_in("nm"),
+            metavar="LENGTH",
+        ),
+    ] = 100,
     zmin: Annotated[str, typer.Option(help="GIF: value shown darkest: a number, auto, p1.")] = "auto",
     zmax: Annotated[str, typer.Option(help="GIF: value shown brightest: a number, auto, p99.")] = "auto",
     fps: Annotated[

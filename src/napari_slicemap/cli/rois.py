@@ -16,7 +16,7 @@ rois = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="List ROIs with their sizes, and take them from and to tables, GeoJSON of QuPath, and shapes of napari.",
+    help="List ROIs with their sizes, and take them from and to tables, GeoJSON (QuPath), OME-XML and shapes (napari).",
 )
 
 _Dataset = Annotated[
@@ -26,7 +26,9 @@ _Tags = Annotated[list[str] | None, typer.Option("--tags", help="Only ROIs that 
 _Format = Annotated[
     str | None,
     typer.Option(
-        "--format", help="csv (rois.csv), geojson (QuPath) or shapes (napari); by the suffix if not given.", metavar="F"
+        "--format",
+        help="csv (rois.csv), geojson (QuPath), ome-xml or shapes (napari); by the suffix if not given.",
+        metavar="F",
     ),
 ]
 
@@ -118,7 +120,11 @@ def export_rois(
 ) -> None:
     """Write ROIs to a file of another tool.
 
-    Example: [bold]slicemap rois export my_run rois.geojson --tags figure[/bold]
+    Examples
+    --------
+    [bold]slicemap rois export my_run rois.geojson --tags figure[/bold]
+
+    [bold]slicemap rois export my_run rois.ome.xml[/bold]
     """
     from ..dataset import open_dataset
     from ..errors import PlanError
@@ -142,7 +148,9 @@ def import_rois(
     source: Annotated[
         Path,
         typer.Argument(
-            help="rois.csv, roi_manager.csv, shapes of napari, or GeoJSON.", metavar="FILE", show_default=False
+            help="rois.csv, roi_manager.csv, shapes of napari, GeoJSON, OME-XML (or an OME-TIFF), or .magc of a wafer.",
+            metavar="FILE",
+            show_default=False,
         ),
     ],
     map_id: Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -98,6 +98,8 @@ class ReadOptions:
         Folders that hold no FOVs.
     tiles : TileNames or None
         How names say where tiles lie, where the project file says so.
+    cache : Path or None
+        Folder for what is kept from one opening to the next; it may be deleted at any time, and need not be writable.
     """
 
     masks: Path
@@ -107,6 +109,7 @@ class ReadOptions:
     pixel_size_um: float | None = None
     skip: frozenset[Path] = frozenset()
     tiles: TileNames | None = None
+    cache: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class Acquisition:
         Folder or file read.
     fovs : mapping of str to Fov
         By name, in order.
-    positions : tuple of TilePosition
+    positions : sequence of TilePosition
         Where FOVs lie, as far as the layout itself says.
     stage_y : "down" or "up"
         The layout's stage direction, unless the project file says otherwise.
@@ -139,13 +142,13 @@ class Acquisition:
         Channel name → what the files say of how it is shown: ``color`` (``#rrggbb``), ``contrast_limits`` (low,
         high), ``visible``; each only where stated.
     roi_file : Path or None
-        ROIs that another tool left beside the images.
+        ROIs that another tool left beside the images, or the folder of several such files.
     """
 
     layout: str
     root: Path
     fovs: Mapping[str, Fov]
-    positions: tuple[TilePosition, ...] = ()
+    positions: Sequence[TilePosition] = ()
     stage_y: StageY = "down"
     cells: Path | None = None
     cell_columns: CellColumns = field(default_factory=CellColumns)

@@ -42,6 +42,12 @@ def check_known(source: ImageSource) -> None:
     for name, one in source.settings.items():
         if not re.fullmatch("#[0-9a-fA-F]{6}", color := one.get("color", _WHITE)):
             raise ValueError(f"image {source.name}, channel {name}: its colour is {color!r}, expected #rrggbb")
+    for mask, looks in source.label_looks.items():
+        for label, look in looks.items():
+            if not re.fullmatch("#[0-9a-fA-F]{6}", color := look.get("color", _WHITE)):
+                raise ValueError(
+                    f"image {source.name}, mask {mask}, label {label}: its colour is {color!r}, expected #rrggbb"
+                )
 
 
 def image_attributes(
@@ -87,12 +93,33 @@ def labels_attributes(paths: Sequence[str], version: str) -> dict[str, Any]:
 
 def label_attributes(source: ImageSource, mask: str, version: str, steps: Sequence[int]) -> dict[str, Any]:
     """Give the attributes of the group of one label image; it lies two groups below its image."""
-    label: dict[str, Any] = {"source": {"image": "../../"}}
+    label: dict[str, Any] = {**_looks(source.label_looks.get(mask, {})), "source": {"image": "../../"}}
     if version == "0.4":
         label = {"version": version, **label}
     multiscales = [_multiscale(source, mask, version, steps, "nearest")]
     made: dict[str, Any] = json_safe(_versioned({"multiscales": multiscales, "image-label": label}, version))
     return made
+
+
+def _looks(looks: Mapping[int, Mapping[str, str]]) -> dict[str, Any]:
+    """Give the colours of labels, and their names, where there are any."""
+    colors = [
+        {"label-value": label, "rgba": [*bytes.fromhex(one["color"].removeprefix("#")), 255]}
+        for label, one in sorted(looks.items())
+        if "color" in one
+    ]
+    names = [{"label-value": label, "name": one["name"]} for label, one in sorted(looks.items()) if "name" in one]
+    return ({"colors": colors} if colors else {}) | ({"properties": names} if names else {})
+
+
+def collection_attributes(version: str) -> dict[str, Any]:
+    """Give the attributes of a group of several images."""
+    return _versioned({"bioformats2raw.layout": 3}, version)
+
+
+def series_attributes(paths: Sequence[str], version: str) -> dict[str, Any]:
+    """Give the attributes of the group ``OME`` of a collection: where its images lie, in order."""
+    return _versioned({"series": list(paths)}, version)
 
 
 def _versioned(ome: dict[str, Any], version: str) -> dict[str, Any]:

@@ -17,8 +17,8 @@ def open_image(path: Path, series: int = 0, page: int | None = None) -> ImageFil
     Parameters
     ----------
     path : Path
-        A TIFF file, a ``.npy`` file, a Zarr array or OME-Zarr image (a folder), or a dataset in an HDF5 file
-        (``tiles.h5/entry/data``; the name may be left out where the file holds one image only).
+        A TIFF file, a picture (PNG, JPEG, BMP), a ``.npy`` file, a Zarr array or OME-Zarr image (a folder), or a
+        dataset in an HDF5 file (``tiles.h5/entry/data``; the name may be left out where the file holds one image only).
     series, page : int
         Of a TIFF file.
 
@@ -43,6 +43,10 @@ def open_image(path: Path, series: int = 0, page: int | None = None) -> ImageFil
 
 
 _TIFF_ENDINGS = (".tif", ".tiff")
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp")
+"""Of files that hold a plain picture."""
+PLAIN_ENDINGS = (*_TIFF_ENDINGS, *PICTURE_ENDINGS)
+"""Of the files that are images by themselves, as they lie in plain folders."""
 _HDF5_ENDINGS = (".h5", ".hdf5", ".hdf")
 
 
@@ -52,6 +56,10 @@ def _other_image(path: Path) -> ImageFile | None:
         from .npy import NpyImage
 
         return NpyImage(path)
+    if path.suffix.lower() in PICTURE_ENDINGS:
+        from .picture import PictureImage
+
+        return PictureImage(path)
     if within := split_at(path, _HDF5_ENDINGS):
         from .hdf5 import Hdf5Image
 

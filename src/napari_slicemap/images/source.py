@@ -47,6 +47,8 @@ class ImageSource:
         stage says otherwise; what is stated is the position itself).
     labels : mapping of str to callable
         Mask name → ``read(t, z, top, bottom)``: whole numbers ``(bottom - top, X)``, 0 is background.
+    label_looks : mapping of str to mapping
+        Mask name → label → ``color`` (``#rrggbb``), ``name``; each only where known.
     settings : mapping of str to mapping
         Channel name → ``color`` (``#rrggbb``), ``contrast_limits`` (low, high), ``gamma``, ``visible``.
     provenance : mapping
@@ -63,6 +65,7 @@ class ImageSource:
     times_s: tuple[float, ...] | None = None
     position_um: tuple[float, float] | None = None
     labels: Mapping[str, Callable[[int, int, int, int], NDArray[Any]]] = field(default_factory=dict)
+    label_looks: Mapping[str, Mapping[int, Mapping[str, str]]] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 

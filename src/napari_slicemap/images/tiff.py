@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
+import struct
 import threading
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from .format_tools import Recent, copied, describe, named, plane_index, refuse_c
 from .image import ImageInfo, file_state
 from .plane import Chunks
 from .tiff_layout import Page, Stack, layout_of, page_of, plane_shape, rows_of, stored_dtype
-from .tiff_metadata import said_by
+from .tiff_metadata import Said, said_by
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,14 +38,14 @@ class TiffImage:
     ----------
     path : Path
         The file.
-    series : int
-        Which series of the file.
+    series : int or None
+        Which series of the file; ``None`` counts the pages as they lie in the file, whatever its description says.
     page : int, optional
         Only this page of the series, as a single plane.
     """
 
     path: Path
-    series: int = 0
+    series: int | None = 0
     page: int | None = None
 
     @cached_property
@@ -110,18 +111,33 @@ class TiffImage:
         import tifffile
 
         with _heard() as complaints, tifffile.TiffFile(self.path) as tif:
-            series = self._series(tif)
-            stack, pages = self._stack(tif, series, block)
-            found = self._describe(tif, series, stack)
+            found = self._read(tif, block)
+            if self.series is None and self.page is not None:
+                self._read_ahead(tif, self.page)
             _refuse_cut_short(complaints)
-            return _Opened(found, stack, pages)
+            return found
+
+    def _read(self, tif: Any, block: int) -> _Opened:
+        series = self._series(tif)
+        stack, pages = self._stack(tif, series, block)
+        return _Opened(self._describe(tif, series, stack), stack, pages)
+
+    def _read_ahead(self, tif: Any, page: int) -> None:
+        """Keep what is known of the next pages, too: to find one, a file must be read page by page from the first."""
+        for number in range(page + 1, page + _PAGES):
+            image = TiffImage(self.path, None, number)
+            try:
+                found = image._read(tif, 0)
+            except (ValueError, ArithmeticError, LookupError, struct.error):
+                return  # there is no such page, or asking for it says what is wrong with it
+            _OPENED.get((image.key, 0), partial(_same, found))
 
     def _describe(self, tif: Any, series: Any, stack: Stack | None) -> ImageInfo:
         part = series if self.page is None else self._page(series, self.page)
         axes, shape = part.axes, part.shape
         chunk_shape = stack.layout.chunk_shape if stack else plane_shape(axes, shape)
-        plain = describe(axes, shape, np.dtype(series.dtype), chunk_shape)
-        said = said_by(tif, self.series, plain.shape)
+        plain = describe(axes, shape, np.dtype(part.dtype), chunk_shape)
+        said = Said() if self.series is None else said_by(tif, self.series, plain.shape)
         known = describe(axes, shape, plain.dtype, chunk_shape, said.channel_names, said.pixel_size_um)
         return replace(known, z_step_um=said.z_step_um, times_s=None if self.page is not None else said.times_s)
 
@@ -144,14 +160,17 @@ class TiffImage:
         return None, ()
 
     def _series(self, tif: Any) -> Any:
+        if self.series is None:
+            return _AllPages(tif.pages)
         if not self.series < len(tif.series):
             raise ValueError(f"series {self.series} does not exist (there are {len(tif.series)}, counted from 0)")
         return tif.series[self.series]
 
     def _page(self, series: Any, number: int) -> Any:
-        if not number < len(series.pages):
-            raise ValueError(f"page {number} does not exist (there are {len(series.pages)}, counted from 0)")
-        page = series.pages[number]
+        try:
+            page = series.pages[number]
+        except IndexError:  # asked first, a file would count its pages for it: one after the other
+            raise ValueError(f"page {number} does not exist (there are {len(series.pages)}, counted from 0)") from None
         if page is None:  # OME-TIFF may be spread over several files
             raise ValueError(f"page {number} lies in another file, which is missing")
         return page
@@ -179,6 +198,13 @@ class TiffImage:
 
 
 @dataclass(frozen=True)
+class _AllPages:
+    """The pages of a file in the place of a series."""
+
+    pages: Any
+
+
+@dataclass(frozen=True)
 class _Opened:
     """What is kept of a file: its metadata, and where the pixels of a block of pages lie."""
 
@@ -190,12 +216,62 @@ class _Opened:
 _OPENED: Recent[_Opened] = Recent(2048)
 
 
+def _same(found: _Opened) -> _Opened:
+    return found
+
+
 def _upright(plane: Any, axes: str) -> NDArray[Any]:
     found: NDArray[Any] = np.asarray(plane)
     return found.T if axes.index("X") < axes.index("Y") else found
 
 
 # --- what the file says of itself ------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class FirstPage:
+    """What the first page of a TIFF file says.
+
+    Parameters
+    ----------
+    description : str
+        Empty where there is none.
+    size_px : tuple of int
+        ``(width, height)``.
+    metaseries : mapping
+        What MetaMorph and MetaXpress say of it; empty where another program wrote the file.
+    """
+
+    description: str
+    size_px: tuple[int, int]
+    metaseries: Mapping[str, Any]
+
+
+def first_page(path: Path, kind: str = _KIND) -> FirstPage:
+    """Read what the first page of a TIFF file says; no pixel is read, and no other file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : str
+        What it is taken for, for messages.
+
+    Raises
+    ------
+    TileReadError
+        Naming the file, if it is missing or no TIFF file.
+    """
+    import tifffile
+
+    with named(path, kind):
+        refuse_pipe(path)
+        with _heard() as complaints, tifffile.TiffFile(path) as tif:
+            page = tif.pages.first
+            size = int(page.imagewidth), int(page.imagelength)
+            found = FirstPage(str(page.description), size, tif.metaseries_metadata or {})
+            _refuse_cut_short(complaints)
+            return found
+
+
 @contextmanager
 def _heard() -> Iterator[list[str]]:
     """Gather what tifffile logs in this thread, instead of letting it onto a user's terminal."""

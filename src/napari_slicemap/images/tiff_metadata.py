@@ -1,10 +1,10 @@
-"""What TIFF files say of themselves beside their pixels: OME-XML, and ImageJ's description."""
+"""What TIFF files say of themselves beside their pixels: OME-XML, MetaSeries XML, and ImageJ's description."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,9 @@ def said_by(tif: Any, series: int, shape: tuple[int, int, int, int, int]) -> Sai
     """
     ome = _ome_pixels(tif, series)
     if ome is not None:
-        return Said(_ome_names(ome), _ome_pixel_size_um(ome), _ome_length_um(ome, "Z"), _ome_times_s(ome, shape[0]))
+        return Said(ome_names(ome), ome_pixel_size_um(ome), ome_z_step_um(ome), ome_times_s(ome, shape[0]))
+    if tif.is_metaseries:
+        return Said(pixel_size_um=metaseries_pixel_size_um(tif.metaseries_metadata))
     stated = tif.imagej_metadata or {}
     unit = _imagej_unit_um(stated)
     step = positive(stated.get("spacing")) if shape[2] > 1 else None
@@ -80,8 +82,31 @@ def _ome_pixels(tif: Any, series: int) -> Element | None:
     return images[series].find("{*}Pixels") if series < len(images) else None
 
 
-def _ome_names(pixels: Element) -> list[str]:
+def ome_names(pixels: Element) -> list[str]:
+    """Give the names of the channels, ``""`` where one has none."""
     return [channel.get("Name", "").strip() for channel in pixels.findall("{*}Channel")]
+
+
+def ome_pixel_size_um(pixels: Element) -> float | None:
+    """Give the size of a px, µm, if it is stated with a unit of length.
+
+    Raises
+    ------
+    ValueError
+        If the pixels are not square, or a size is no number.
+    """
+    return square_size_um(_ome_length_um(pixels, "X"), _ome_length_um(pixels, "Y"))
+
+
+def ome_z_step_um(pixels: Element) -> float | None:
+    """Give the distance from plane to plane, µm; ``None`` where none above 0 is stated.
+
+    Raises
+    ------
+    ValueError
+        If it is no number.
+    """
+    return positive(_ome_length_um(pixels, "Z"))
 
 
 def _ome_length_um(pixels: Element, axis: str) -> float | None:
@@ -90,22 +115,52 @@ def _ome_length_um(pixels: Element, axis: str) -> float | None:
     return None if stated is None or unit is None else float(stated) * unit
 
 
-def _ome_pixel_size_um(pixels: Element) -> float | None:
-    return square_size_um(_ome_length_um(pixels, "X"), _ome_length_um(pixels, "Y"))
+def ome_times_s(pixels: Element, count: int) -> tuple[float, ...] | None:
+    """Give the times of the planes, of each time point the first one that is stated; else the regular increment.
 
+    Parameters
+    ----------
+    pixels : Element
+        The ``Pixels`` of an image.
+    count : int
+        Of time points.
 
-def _ome_times_s(pixels: Element, count: int) -> tuple[float, ...] | None:
-    """Give the times of the planes, of each time point the first one that is stated; else the regular increment."""
-    times = [math.nan] * count
+    Raises
+    ------
+    ValueError
+        If a time, or the number of a time point, is no number.
+    """
+    times: dict[int, float] = {}
     for plane in pixels.findall("{*}Plane"):
         at, stated = int(plane.get("TheT", 0)), plane.get("DeltaT")
-        if stated is not None and at < count and math.isnan(times[at]):
+        if stated is not None and 0 <= at < count and math.isnan(times.get(at, math.nan)):
             times[at] = float(stated) * duration_s(plane.get("DeltaTUnit", "s"))
-    if not all(math.isnan(time) for time in times):
-        return tuple(times)
+    if not all(map(math.isnan, times.values())):
+        return tuple(times.get(at, math.nan) for at in range(count))
     increment = positive(pixels.get("TimeIncrement"))
     unit = duration_s(pixels.get("TimeIncrementUnit", "s"))
     return evenly(None if increment is None or math.isnan(unit) else increment * unit, count)
+
+
+def metaseries_pixel_size_um(stated: Mapping[str, Any]) -> float | None:
+    """Give the size of a px, µm, if the file is calibrated.
+
+    Parameters
+    ----------
+    stated : mapping
+        MetaSeries XML as tifffile reads it.
+
+    Raises
+    ------
+    ValueError
+        If the pixels are not square.
+    """
+    plane = stated.get("PlaneInfo", {})
+    unit = unit_um(str(plane.get("spatial-calibration-units", "")))
+    if unit is None or plane.get("spatial-calibration-state") is not True:
+        return None
+    sizes = [positive(plane.get(f"spatial-calibration-{axis}")) for axis in "xy"]
+    return square_size_um(*(None if size is None else size * unit for size in sizes))
 
 
 def _imagej_names(stated: dict[str, Any], count: int) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ..files import FileModel
 
@@ -64,6 +65,84 @@ class TileOverlap:
         return side - shared
 
 
+_NUMBERS = ("row", "col", "z", "t", "index")
+_TEXTS = ("slice", "channel")
+_PIECE = re.compile(r"\{([^{}]*)\}|(\*+)")
+_ANY, _SOME = "[^/]*?", "[^/]+?"
+_MOST_OPEN = 5
+"""Parts of a pattern that may be any text: each more makes reading a long name much slower."""
+
+
+@dataclass(frozen=True)
+class TilePattern:
+    """A pattern that the names of tiles follow, such as ``"{slice}/{row}_{col}_*.tif"``.
+
+    Parameters
+    ----------
+    text : str
+        Path of a tile below the data folder; see :class:`TileNames`. A part that stands twice says the same twice.
+
+    Raises
+    ------
+    ValueError
+        If it holds unknown parts, does not say where a tile lies, or can be read in several ways.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        known = [f"{{{name}}}" for name in (*_TEXTS, *_NUMBERS)]
+        if left := re.search(r"[{}]", _PIECE.sub("", self.text)):
+            raise ValueError(f"the pattern {self.text!r} has a {left[0]} without its other half")
+        for name in self.fields:
+            if name not in (*_TEXTS, *_NUMBERS):
+                raise ValueError(f"the pattern {self.text!r} holds {{{name}}}; expected some of {', '.join(known)}")
+        grid = {"row", "col"} & set(self.fields)
+        if ("index" in self.fields) == (len(grid) > 0) or len(grid) == 1:
+            raise ValueError(f"the pattern {self.text!r} must hold {{row}} and {{col}}, or {{index}}")
+        number = f"{{(?:{'|'.join(_NUMBERS)})}}"
+        if re.search(number * 2, self.text):
+            raise ValueError(f"the pattern {self.text!r} does not say where one number ends and the next begins")
+        if sum(self._regex.pattern.count(one) for one in (_ANY, _SOME)) > _MOST_OPEN:
+            raise ValueError(f"the pattern {self.text!r} has more than {_MOST_OPEN} parts that may be any text")
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """The names of its parts, in order, each once."""
+        return tuple(dict.fromkeys(found[1] for found in _PIECE.finditer(self.text) if found[1] is not None))
+
+    @property
+    def depth(self) -> int:
+        """How many folders below the data folder the tiles lie."""
+        return self.text.count("/")
+
+    def read(self, path: str) -> dict[str, str] | None:
+        """Read the path of a tile below the data folder (with ``/``): part → text; ``None`` if it does not fit."""
+        found = self._regex.fullmatch(path)
+        return None if found is None else found.groupdict()
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        made, end, seen = "", 0, set[str]()
+        for found in _PIECE.finditer(self.text):
+            name = found[1]
+            made += re.escape(self.text[end : found.start()])
+            end = found.end()
+            if name is None:
+                made += _ANY
+            elif name in seen:
+                made += f"(?P={name})"
+            elif name.isidentifier():
+                made += f"(?P<{name}>{'[0-9]+' if name in _NUMBERS else _SOME})"
+                seen.add(name)
+        return re.compile(made + re.escape(self.text[end:]))
+
+
+def _pattern_text(text: str) -> str:
+    text = text.replace("\\", "/").removeprefix("./")
+    return TilePattern(text).text if text else ""
+
+
 def _overlap_text(value: Any) -> Any:
     return str(TileOverlap.parse(value))
 
@@ -87,9 +166,50 @@ class TileNames(FileModel):
         Whether every other row (or column) is counted backwards.
     """
 
-    pattern: str = ""
+    pattern: Annotated[str, AfterValidator(_pattern_text)] = ""
     overlap: Annotated[str, BeforeValidator(_overlap_text)] = "0 %"
     rows: Annotated[int, Field(ge=1)] | None = None
     columns: Annotated[int, Field(ge=1)] | None = None
     order: Literal["rows", "columns"] = "rows"
     serpentine: bool = False
+
+    @model_validator(mode="after")
+    def _has_a_grid(self) -> Self:
+        if "{index}" in self.pattern and self.rows is None and self.columns is None:
+            raise ValueError("{index} only counts tiles: state rows or columns of the grid as well (--grid 5x8)")
+        return self
+
+    @property
+    def capacity(self) -> int | None:
+        """How many tiles the grid of a slice has room for, where rows and columns are both stated."""
+        return None if self.rows is None or self.columns is None else self.rows * self.columns
+
+    def cell(self, number: int, count: int) -> tuple[int, int]:
+        """Say where a counted tile lies.
+
+        Parameters
+        ----------
+        number : int
+            Of the tile, counted from 0.
+        count : int
+            How many tiles there are, for the side of the grid that is not stated.
+
+        Returns
+        -------
+        tuple of int
+            ``(row, column)``, from 0.
+
+        Raises
+        ------
+        ValueError
+            If the grid has no room for it.
+        """
+        if self.capacity is not None and number >= self.capacity:
+            raise ValueError(f"tile {number + 1} has no place in a grid of {self.rows} × {self.columns}")
+        along, lines = (self.columns, self.rows) if self.order == "rows" else (self.rows, self.columns)
+        if along is None:
+            along = -(-count // (lines or 1))
+        line, place = divmod(number, along)
+        if self.serpentine and line % 2:
+            place = along - 1 - place
+        return (line, place) if self.order == "rows" else (place, line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..errors import listing
 from .format_tools import (
     Recent,
     Tiling,
@@ -23,10 +24,12 @@ from .format_tools import (
     plane_index,
     positive,
     refuse_changed,
-    square_size_um,
-    unit_um,
 )
 from .image import ImageInfo, file_state
+from .ome_zarr_groups import V2_ARRAY, V2_ATTRIBUTES, V3, group_attributes
+from .ome_zarr_metadata import OWN
+from .ome_zarr_multiscales import Level, Multiscales
+from .ome_zarr_omero import channel_names
 from .plane import Chunks, under
 from .zarr_chunks import chunks_of
 
@@ -38,10 +41,8 @@ if TYPE_CHECKING:
     from .zarr_chunks import ChunkFiles, Place
 
 _KIND = "a Zarr image"
-OWN_KEY = "napari_slicemap"
-"""The attribute under which we keep what OME-Zarr has no place for, such as unequal times."""
 _LARGEST_CHUNK = 2**30
-_METADATA = ("zarr.json", ".zarray", ".zattrs")
+_METADATA = (V3, V2_ARRAY, V2_ATTRIBUTES)
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,13 @@ class ZarrImage:
         The folder of the array or of the image.
     third : "C" or "Z"
         What the first axis of a bare array of three dimensions is, unless the array names its axes.
+    level : str
+        Path within an OME-Zarr image of the level to read instead of its full resolution.
     """
 
     path: Path
     third: Literal["C", "Z"] = "C"
+    level: str = ""
 
     @cached_property
     def info(self) -> ImageInfo:
@@ -74,11 +78,22 @@ class ZarrImage:
     @property
     def key(self) -> Hashable:
         """Of the metadata as it is now; chunks that are written later do not change it."""
-        return "zarr", self.path, self.third, *map(file_state, self._metadata)
+        return "zarr", self.path, self.third, self.level, *map(file_state, self._metadata)
 
     @cached_property
     def _metadata(self) -> list[Path]:
+        """The files that say how the pixels are stored: those of the image, and of the array that is read."""
         files = [self.path / name for name in _METADATA]
+        there = [file for file in files if file.exists()]
+        return [*there, *self._array_metadata()] if there else files
+
+    def _array_metadata(self) -> list[Path]:
+        try:
+            multiscales = Multiscales.read(group_attributes(self.path))
+            level = None if multiscales is None else _level(multiscales, self.level)
+        except (OSError, ValueError):  # opening it says what is wrong, by name
+            return []
+        files = [] if level is None else [self.path / level.path / name for name in (V3, V2_ARRAY)]
         return [file for file in files if file.exists()] or files
 
     def chunks(self, channel: int, t: int, z: int) -> Chunks:
@@ -167,7 +182,7 @@ class ZarrImage:
             raise ValueError(f"it holds no Zarr metadata ({', '.join(_METADATA)})") from None
         if isinstance(found, zarr.Array):
             return _opened(found, self.path, _named_axes(found, self.third))
-        return _open_multiscale(found, self.path)
+        return _open_multiscale(found, self.path, self.level)
 
 
 @dataclass(frozen=True)
@@ -325,68 +340,49 @@ def _named_axes(array: Any, third: str) -> str:
     return f"{third}YX" if array.ndim == 3 else plain_axes(array.shape)
 
 
-def _open_multiscale(group: Any, folder: Path) -> _Opened:
-    """Open the full resolution of an OME-Zarr image (0.4 and before: in the attributes; 0.5: under ``ome``)."""
+def _open_multiscale(group: Any, folder: Path, level_path: str) -> _Opened:
+    """Open one level of an OME-Zarr image, its full resolution unless another is named."""
     import zarr
 
     attributes = group.attrs.asdict()
-    ome = attributes.get("ome", attributes)
-    if not ome.get("multiscales"):
+    multiscales = Multiscales.read(attributes)
+    if multiscales is None:
         raise ValueError(
             f"it is a group without an image (no multiscales); state the image or array within it, as {folder.name}/0"
         )
-    multiscale = ome["multiscales"][0]
-    level = multiscale["datasets"][0]
+    level = _level(multiscales, level_path)
     try:
-        array = zarr.open_array(folder / level["path"], mode="r")
+        array = zarr.open_array(folder / level.path, mode="r")
     except FileNotFoundError:
-        raise ValueError(f"its full resolution, the array {level['path']!r}, is missing") from None
-    axes, units = _ome_axes(multiscale, array.shape)
-    channels = (ome.get("omero") or {}).get("channels") or ()
-    names = [str(channel.get("label") or "").strip() for channel in channels]
-    scale = _ome_scale((level, multiscale), len(axes))
-    steps = {} if scale is None else dict(zip(axes, scale, strict=True))
-    lengths = [
-        None if axis not in steps or (unit := unit_um(units[axis])) is None else steps[axis] * unit for axis in "XYZ"
-    ]
-    times = attributes.get(OWN_KEY, {}).get("times_s") or _times_s(array, axes, steps, units)
+        which = "its full resolution" if level == multiscales.levels[0] else "one of its levels"
+        raise ValueError(f"{which}, the array {level.path!r}, is missing") from None
+    axes = multiscales.axes(array.shape)
+    own = attributes.get(OWN)
+    times = own.get("times_s") if isinstance(own, dict) else None
+    if times is None and "T" in axes:
+        times = evenly(_step_s(multiscales, level), array.shape[axes.index("T")])
     return _opened(
         array,
-        folder / level["path"],
+        folder / level.path,
         axes,
-        names,
-        square_size_um(*lengths[:2]),
-        z_step_um=positive(lengths[2]),
+        channel_names(attributes),
+        multiscales.pixel_size_um(level),
+        z_step_um=multiscales.step_um(level, "Z"),
         times_s=None if times is None else tuple(math.nan if time is None else float(time) for time in times),
     )
 
 
-def _times_s(array: Any, axes: str, steps: Mapping[str, float], units: Mapping[str, str]) -> tuple[float, ...] | None:
-    """Give regular times; a scale without a unit says nothing."""
-    step = positive(steps.get("T", 0) * duration_s(units.get("T", "")))
-    return evenly(step, array.shape[axes.index("T")]) if "T" in axes else None
+def _level(multiscales: Multiscales, path: str) -> Level:
+    if not path:
+        return multiscales.levels[0]
+    found = [level for level in multiscales.levels if level.path == path]
+    if not found:
+        raise ValueError(f"it has no level {path!r} (there is {listing(one.path for one in multiscales.levels)})")
+    return found[0]
 
 
-def _ome_axes(multiscale: Mapping[str, Any], shape: Sequence[int]) -> tuple[str, dict[str, str]]:
-    """Give the axes and the units of each; before 0.3 they were always ``TCZYX``, before 0.4 without unit."""
-    letters = {"time": "T", "channel": "C"}
-    stated = [{"name": axis} if isinstance(axis, str) else axis for axis in multiscale.get("axes") or ()]
-    if not stated:
-        return plain_axes(shape), dict.fromkeys("TCZYX", "")
-    if len(stated) != len(shape):
-        raise ValueError(f"it names {len(stated)} axes, but its array has {len(shape)}")
-    names = [letters.get(axis.get("type", ""), str(axis["name"]).upper()) for axis in stated]
-    if unknown := [name for name in names if name not in set("TCZYX")]:
-        raise ValueError(f"its axes are {', '.join(names)}, and {unknown[0]} is no T, C, Z, Y or X")
-    return "".join(names), {name: str(axis.get("unit") or "") for name, axis in zip(names, stated, strict=True)}
-
-
-def _ome_scale(levels: Sequence[Mapping[str, Any]], axes: int) -> list[float] | None:
-    """Multiply the scales of the level and of all levels together; ``None`` where none is stated."""
-    scales = [
-        [float(number) for number in one["scale"]]
-        for level in levels
-        for one in level.get("coordinateTransformations") or ()
-        if one.get("type") == "scale" and len(one.get("scale") or ()) == axes
-    ]
-    return [math.prod(numbers) for numbers in zip(*scales, strict=True)] if scales else None
+def _step_s(multiscales: Multiscales, level: Level) -> float | None:
+    """Give the time from time point to time point, s; a scale without a unit says nothing."""
+    step, unit = multiscales.step(level, "T"), multiscales.unit("T")
+    one = duration_s(unit.removesuffix("s") if unit.endswith(("seconds", "minutes", "hours", "days")) else unit)
+    return None if step is None else positive(step * one)

@@ -1,15 +1,16 @@
-"""Map descriptors: JSON files that say where each FOV of a slide lies in stage coordinates."""
+"""Map descriptors: JSON files that say where each FOV of a slide lies, in stage coordinates or in map px."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import FileFormatError, SlicemapError
-from ..files import read_json
+from ..errors import FileFormatError, PlacementError, SlicemapError
+from ..files import read_json, write_json
 from ..images.acquisition import TilePosition
 
 # translation only, for now: a file that says more must not be shown as if it said less
@@ -67,6 +68,86 @@ def read_descriptors(paths: Iterable[Path]) -> Descriptors:
     return Descriptors(tuple(positions), tuple(problems))
 
 
+def write_descriptor(
+    path: str | os.PathLike[str],
+    positions: Sequence[TilePosition],
+    *,
+    registration: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the descriptor of one map atomically; :func:`read_descriptors` gives the same positions.
+
+    Parameters
+    ----------
+    path : path-like
+        The JSON file; one that is there is replaced.
+    positions : sequence of TilePosition
+        The tiles of one map, in painting order. A centre is written as ``centerPointMicrons``, a corner as
+        ``originPixels``; fractions are kept.
+    registration : mapping, optional
+        How the positions were refined, for people and programs; readers pass over it.
+
+    Raises
+    ------
+    PlacementError
+        If there is no position, or what they say is nothing that a descriptor can hold: more than one map or slice,
+        a FOV twice, no size, no position or one that is no finite number, or a name that is empty or has blanks
+        around it.
+    """
+    _refuse_what_cannot_be_written(positions)
+    root: dict[str, Any] = {"fovs": [_entry(position) for position in positions]}
+    if positions[0].slice_id:
+        root = {"slice_id": positions[0].slice_id, **root}
+    if registration is not None:
+        root = {"registration": registration, **root}
+    write_json(path, root)
+
+
+def _refuse_what_cannot_be_written(positions: Sequence[TilePosition]) -> None:
+    if not positions:
+        raise PlacementError("a descriptor needs at least one FOV")
+    first, seen = positions[0], set()
+    for position in positions:
+        where = f"map {position.map_id}: FOV {position.fov}"
+        if (position.map_id, position.slice_id) != (first.map_id, first.slice_id):
+            raise PlacementError(
+                f"{where} is not of map {first.map_id}, slice {first.slice_id!r}; a file holds one map"
+            )
+        if position.fov in seen:
+            raise PlacementError(f"{where} is placed twice; a descriptor names each FOV once")
+        seen.add(position.fov)
+        _refuse_values(position, where)
+
+
+def _refuse_values(position: TilePosition, where: str) -> None:
+    for name in (position.map_id, position.fov, position.slice_id or "none"):
+        if not name or name != name.strip():
+            raise PlacementError(f"{where}: the name {name!r} is empty or has blanks around it")
+    if position.size_px is None or min(position.size_px) < 1:
+        raise PlacementError(f"{where}: its size is {position.size_px}, expected a width and height of at least 1 px")
+    if (position.center_um is None) == (position.origin_px is None):
+        raise PlacementError(f"{where}: expected either a centre in stage µm or a corner in map px")
+    place = position.center_um or position.origin_px or ()
+    if not all(math.isfinite(number) for number in place):
+        raise PlacementError(f"{where}: its position is {place}, expected finite numbers")
+    size_um = position.size_px[0] * (1.0 if position.pixel_size_um is None else position.pixel_size_um)
+    if not 0 < size_um < math.inf:
+        raise PlacementError(f"{where}: its pixel size is {position.pixel_size_um:g} µm, expected a number above 0")
+
+
+def _entry(position: TilePosition) -> dict[str, Any]:
+    width, height = position.size_px or (0, 0)
+    x, y = position.center_um or position.origin_px or (0.0, 0.0)
+    entry: dict[str, Any] = {
+        "name": position.fov,
+        "slideId": position.map_id,
+        "centerPointMicrons" if position.center_um is not None else "originPixels": {"x": x, "y": y},
+        "frameSizePixels": {"width": width, "height": height},
+    }
+    if position.pixel_size_um is not None:
+        entry["fovSizeMicrons"] = width * position.pixel_size_um
+    return entry
+
+
 def _refuse_doubled_fovs(positions: list[TilePosition]) -> None:
     seen: dict[tuple[str, str], TilePosition] = {}
     for position in positions:
@@ -92,9 +173,11 @@ def _position(entry: Any, where: str, slice_id: str) -> TilePosition:
     where = f"{where} ({name})"
     _refuse_transforms(entry, where)
     width, height = (_pixels(_member(entry, "frameSizePixels", key, where), key, where) for key in ("width", "height"))
-    center = tuple(
-        _number(_member(entry, "centerPointMicrons", key, where), f"centerPointMicrons.{key}", where) for key in "xy"
-    )
+    center, origin = (_point(entry, key, where) for key in ("centerPointMicrons", "originPixels"))
+    if center is None and origin is None:
+        raise FileFormatError(f"{where}: centerPointMicrons.x is missing (and there is no originPixels)")
+    if center is not None and origin is not None:
+        raise FileFormatError(f"{where}: both centerPointMicrons and originPixels are set; use one of them")
     size_um = entry.get("fovSizeMicrons")
     if size_um is not None and (size_um := _number(size_um, "fovSizeMicrons", where)) <= 0:
         raise FileFormatError(f"{where}: fovSizeMicrons is {size_um:g}, expected a width above 0 µm")
@@ -102,7 +185,8 @@ def _position(entry: Any, where: str, slice_id: str) -> TilePosition:
         map_id=_text(entry.get("slideId"), "slideId", where),
         fov=name,
         source=where,
-        center_um=(center[0], center[1]),
+        center_um=center,
+        origin_px=origin,
         size_px=(width, height),
         pixel_size_um=None if size_um is None else size_um / width,
         slice_id=slice_id,
@@ -118,6 +202,13 @@ def _refuse_transforms(entry: dict[str, Any], where: str) -> None:
     for key, value in entry.items():
         if (key in _TRANSFORMS or key.startswith("affine")) and value:
             raise FileFormatError(f"{where}: {key} is set, but tiles can only be shifted so far, not turned or warped")
+
+
+def _point(entry: dict[str, Any], key: str, where: str) -> tuple[float, float] | None:
+    if entry.get(key) is None:
+        return None
+    x, y = (_number(_member(entry, key, part, where), f"{key}.{part}", where) for part in "xy")
+    return x, y
 
 
 def _member(entry: dict[str, Any], key: str, part: str, where: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +13,10 @@ import numpy as np
 from ..errors import PixelSizeUnknownError, PlacementError, TileReadError
 from ..images.acquisition import StageY, TilePosition
 from ..images.fov import SAME_PIXEL_SIZE, Fov
+from ..images.position_table import PositionTable
 from ..images.region import LARGEST_PX, Window
 from .index import TileIndex
+from .placing import Boxes, MadeOnce, boxes_of, round_px, usual_pixel_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +55,7 @@ class Placement:
     ----------
     map_id : str
         The map.
-    tiles : tuple of PlacedTile
+    tiles : sequence of PlacedTile
         In painting order.
     pixel_size_um : float or None
         Size of a map px in µm; ``None`` where unknown.
@@ -67,7 +68,7 @@ class Placement:
     """
 
     map_id: str
-    tiles: tuple[PlacedTile, ...]
+    tiles: Sequence[PlacedTile]
     pixel_size_um: float | None
     bounds_um: tuple[float, float, float, float] | None
     stage_y: StageY
@@ -76,8 +77,17 @@ class Placement:
     @cached_property
     def windows(self) -> NDArray[np.int64]:
         """``x0, x1, y0, y1`` of each tile, map px: int64 ``(N, 4)``."""
+        if isinstance(self.tiles, _PlacedTiles):
+            return self.tiles.boxes.windows
         numbers = chain.from_iterable(tile.window for tile in self.tiles)
         return np.fromiter(numbers, np.int64, 4 * len(self.tiles)).reshape(-1, 4)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the FOVs, in painting order."""
+        if isinstance(self.tiles, _PlacedTiles):
+            return list(self.tiles.positions.fovs)
+        return [tile.name for tile in self.tiles]
 
     @cached_property
     def shape(self) -> tuple[int, int]:
@@ -106,6 +116,19 @@ class Placement:
         x_min, _, y_min, y_max = self.bounds_um
         along = y * self.pixel_size_um
         return x_min + x * self.pixel_size_um, y_max - along if self.stage_y == "up" else y_min + along
+
+
+class _PlacedTiles(MadeOnce[PlacedTile]):
+    """Tiles that were placed at once, each made when it is asked for."""
+
+    def __init__(self, positions: PositionTable, boxes: Boxes, fovs: Mapping[str, Fov]) -> None:
+        super().__init__(len(positions))
+        self.positions, self.boxes, self._fovs = positions, boxes, fovs
+
+    def _make(self, index: int) -> PlacedTile:
+        name, window = self.positions.fovs[index], Window(*self.boxes.windows[index].tolist())
+        ratio = float(self.boxes.ratios[index])
+        return PlacedTile(name, window, ratio, self._fovs.get(name), self.positions.source(index))
 
 
 @dataclass(frozen=True)
@@ -160,8 +183,19 @@ def place(
     """
     if not positions:
         raise PlacementError(f"map {map_id}: it has no tile")
+    if isinstance(positions, PositionTable) and not strict:
+        boxes = boxes_of(positions, stage_y, pixel_size_um)
+        if boxes is not None:  # what is wrong is found, and told, tile by tile
+            return Placement(
+                map_id,
+                _PlacedTiles(positions, boxes, fovs),
+                boxes.pixel_size_um,
+                boxes.bounds_um,
+                stage_y if positions.in_um else "down",
+                slice_id or map_id,
+            )
     sizes = [_pixel_size(position, fovs.get(position.fov)) for position in positions]
-    base = pixel_size_um or _usual_pixel_size([size for size in sizes if size])
+    base = pixel_size_um or usual_pixel_size([size for size in sizes if size])
     # what cannot be read has the usual pixel size: the map keeps its place, and says so when its pixels are wanted
     tiles = [
         _tile(map_id, position, fovs.get(position.fov), base if size is None else size or None)
@@ -185,7 +219,7 @@ def place(
         found = [(tile.box[0] - left) / unit, y / unit, *(size / ratio for size in tile.size_px)]
         if not all(value <= LARGEST_PX / 2 for value in found):  # nor is what is no number
             raise PlacementError(f"map {map_id}: {tile.position.source} puts FOV {tile.position.fov} out of all bounds")
-        x0, y0, width, height = map(_round, found)
+        x0, y0, width, height = map(round_px, found)
         window = Window(x0, x0 + max(1, width), y0, y0 + max(1, height))
         placed.append(PlacedTile(tile.position.fov, window, ratio, tile.fov, tile.position.source))
     if not stage:  # a tile of another pixel size covers as many map px as it is resampled to
@@ -224,18 +258,6 @@ def _tile(map_id: str, position: TilePosition, fov: Fov | None, pixel_size: floa
     return _Tile(position, fov, size, pixel_size, (x - half_x, x + half_x, y - half_y, y + half_y))
 
 
-def _usual_pixel_size(sizes: Sequence[float]) -> float | None:
-    """Give the most usual size; the finest of them where two are equally usual."""
-    groups: list[list[float]] = []
-    for size in sorted(sizes):
-        if groups and size <= groups[-1][0] * (1 + SAME_PIXEL_SIZE):
-            groups[-1].append(size)
-        else:
-            groups.append([size])
-    # max() keeps the first of equals, and the finest comes first
-    return max(groups, key=len)[0] if groups else None
-
-
 def _ratio(tile: _Tile, base: float | None) -> float:
     if base is None or tile.pixel_size_um is None:
         return 1.0
@@ -249,8 +271,3 @@ def _refuse_odd_sizes(map_id: str, tiles: Sequence[_Tile], base: float | None) -
             raise PlacementError(
                 f"map {map_id}: FOV {tile.position.fov} has {tile.pixel_size_um:g} µm/px, the map {base:g} µm/px"
             )
-
-
-def _round(value: float) -> int:
-    """Round to the nearest pixel, halves up; the sixth decimal is noise of the division, not position."""
-    return math.floor(round(value, 6) + 0.5)

@@ -14,6 +14,22 @@ from ..files import FileModel, read_json, write_json
 from .channels import ChannelSettings, Color
 
 Alpha = Annotated[float, Field(ge=0, le=1)]
+UELER_COLORS = {
+    "Red": "#ff0000",
+    "Green": "#00ff00",
+    "Blue": "#0000ff",
+    "Yellow": "#ffff00",
+    "Cyan": "#00ffff",
+    "Magenta": "#ff00ff",
+    "Orange": "#ffa500",
+    "Purple": "#800080",
+    "Brown": "#a52a2a",
+    "Pink": "#ffc0cb",
+    "Gray": "#808080",
+    "Black": "#000000",
+    "White": "#ffffff",
+}
+"""The colours that UELer offers; its green is another than that of CSS."""
 
 
 class MaskStyle(FileModel):
@@ -176,7 +192,8 @@ def _object(value: object, where: str) -> Mapping[str, Any]:
 
 
 def _marker(settings: Mapping[str, object]) -> dict[str, object]:
+    color = settings.get("color", "white")
     return {
-        "color": settings.get("color", "white"),
+        "color": UELER_COLORS.get(color, color) if isinstance(color, str) else color,
         "contrast_limits": (settings.get("contrast_min", 0), settings.get("contrast_max", 1)),
     }

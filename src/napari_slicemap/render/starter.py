@@ -1,13 +1,16 @@
-"""A starter profile from the pixels, for data that nobody has chosen contrast for yet."""
+"""A starter profile from the pixels or from what files state, for data that nobody has chosen contrast for yet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
+import pydantic
 
-from ..errors import SlicemapError, TileReadError
+from ..errors import FileFormatError, SlicemapError, TileReadError
+from ..files import explain
 from ..images.fov import Fov
 from .channels import ChannelSettings
 from .profile import MaskStyle, Profile
@@ -53,6 +56,43 @@ def starter_profile(fovs: Sequence[Fov], name: str = "auto") -> Profile:
         },
         masks={mask: MaskStyle() for mask in masks},
     )
+
+
+def stated_profile(
+    channels: Sequence[str], stated: Mapping[str, Mapping[str, Any]], name: str = "as acquired"
+) -> Profile | None:
+    """Make a profile of what the files of an acquisition say of how it is shown.
+
+    Parameters
+    ----------
+    channels : sequence of str
+        All of a dataset, in order.
+    stated : mapping of str to mapping
+        Channel → ``color`` (``#rrggbb``), ``contrast_limits`` (low, high), ``gamma``, ``visible``, each only where
+        stated.
+    name : str
+        Name of the profile.
+
+    Returns
+    -------
+    Profile or None
+        ``None`` if limits are not stated of every channel.
+
+    Raises
+    ------
+    FileFormatError
+        Naming the channel, if what is stated of it cannot be.
+    """
+    known = {channel: stated.get(channel, {}) for channel in channels}
+    if not known or any(one.get("contrast_limits") is None for one in known.values()):
+        return None
+    made = {}
+    for index, (channel, one) in enumerate(known.items()):
+        try:
+            made[channel] = ChannelSettings(**{"color": _COLORS[index % len(_COLORS)], **one})
+        except pydantic.ValidationError as error:
+            raise FileFormatError(f"channel {channel} is not shown as stated: {explain(error)}") from None
+    return Profile(name=name, channels=made)
 
 
 def _readable(fovs: Sequence[Fov]) -> list[Fov]:

@@ -120,7 +120,7 @@ class VirtualMap:
     @property
     def fov_names(self) -> list[str]:
         """Names of the FOVs on the map, in painting order."""
-        return [tile.name for tile in self.placement.tiles]
+        return self.placement.names
 
     def map_bounds(self) -> tuple[float, float, float, float]:
         """Give ``(x_min, x_max, y_min, y_max)``, stage µm: the union of the tiles.

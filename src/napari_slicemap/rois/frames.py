@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .roi import Roi
+
+if TYPE_CHECKING:
+    from .ground import Ground
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,13 @@ class Frames:
         Plane 0, 1, …: the maps of a dataset in their order, or its FOVs where it has no maps.
     default : Frame or None
         What shapes are on of which the file does not say it; ``None`` makes them a fault.
+    ground : Ground or None
+        The maps and FOVs of a dataset, for formats that describe them.
     """
 
     planes: tuple[Frame, ...]
     default: Frame | None = None
+    ground: Ground | None = field(default=None, compare=False, repr=False)
 
     def number_of(self, frame: Frame) -> int:
         """Give the plane of a frame; 0 for one that is no plane, such as a FOV of a map."""

@@ -40,8 +40,8 @@ class Ground:
     def frames(self, default: Frame | None = None) -> Frames:
         """Give the planes of files of other tools: the maps, or the FOVs where there are no maps."""
         if self.placements:
-            return Frames(tuple(Frame(map_id=one) for one in self.placements), default)
-        return Frames(tuple(Frame(fov=one) for one in self.fovs), default)
+            return Frames(tuple(Frame(map_id=one) for one in self.placements), default, self)
+        return Frames(tuple(Frame(fov=one) for one in self.fovs), default, self)
 
     def placement(self, roi: Roi) -> Placement | None:
         """Give the map that an ROI is on, itself or by its FOV; ``None`` where there is none."""

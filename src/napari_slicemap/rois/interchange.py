@@ -13,26 +13,38 @@ from ..files import read_columns
 from .drawing import NAME_PATTERN, next_names
 from .frames import Frame, Frames, Imported
 from .geojson import read_geojson, write_geojson
+from .magc import SUFFIX as MAGC
+from .magc import read_magc
 from .napari_shapes import is_shapes, read_shapes, write_shapes
+from .ome_rois import read_ome_rois, write_ome_rois
 from .roi import Roi
 from .table import RoiTable
 from .ueler import read_roi_manager
 
-Format = Literal["csv", "geojson", "shapes"]
-"""Our own table, QuPath's GeoJSON, or the table of vertices that napari saves shapes as."""
+Format = Literal["csv", "geojson", "shapes", "ome-xml"]
+"""Our own table, QuPath's GeoJSON, the table of vertices that napari saves shapes as, or OME-XML."""
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 _OWN_COLUMNS = {"roi_id", "kind", "map_id"}
 _UELER_COLUMN = "roi_kind"
+_OME_SUFFIXES = (".ome", ".xml", ".tif", ".tiff")
+_BY_SUFFIX: dict[str, Format] = {
+    ".csv": "csv",
+    ".geojson": "geojson",
+    ".json": "geojson",
+    ".ome": "ome-xml",
+    ".xml": "ome-xml",
+}
 
 
 def read_rois(path: str | os.PathLike[str], frames: Frames) -> Imported:
-    """Read ROIs from a file: ``rois.csv``, UELer's ``roi_manager.csv``, napari shapes, or GeoJSON.
+    """Read ROIs from a file: ``rois.csv``, UELer's ``roi_manager.csv``, napari shapes, GeoJSON, OME-XML or ``.magc``.
 
     Parameters
     ----------
     path : path-like
-        ``.csv``, ``.geojson`` or ``.json``.
+        ``.csv``, ``.geojson``, ``.json``, ``.ome.xml`` (or ``.ome.tif``, for what is in it), or ``.magc`` (or a
+        folder of them).
     frames : Frames
         The maps by number, and what shapes are on of which the file does not say it.
 
@@ -44,13 +56,21 @@ def read_rois(path: str | os.PathLike[str], frames: Frames) -> Imported:
     ------
     FileFormatError
         Naming file and line, or the formats that there are.
+    TileReadError
+        Naming a TIFF file that is none.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix in (".geojson", ".json"):
         return read_geojson(path, frames)
+    if suffix == MAGC or path.is_dir():
+        return read_magc(path, frames)
+    if suffix in _OME_SUFFIXES:
+        return read_ome_rois(path, frames)
     if suffix != ".csv":
-        raise FileFormatError(f"{path}: {suffix or 'no suffix'}; expected .csv, .geojson or .json")
+        raise FileFormatError(
+            f"{path}: {suffix or 'no suffix'}; expected .csv, .geojson, .json, .ome.xml, .magc or .ome.tif"
+        )
     columns = list(read_columns(path)[0])
     if is_shapes(columns):
         return read_shapes(path, frames)
@@ -77,7 +97,7 @@ def write_rois(
         In order.
     frames : Frames
         Numbers the maps.
-    file_format : "csv", "geojson" or "shapes", optional
+    file_format : "csv", "geojson", "shapes" or "ome-xml", optional
         By the suffix if not given: ``.csv`` is our own table.
 
     Returns
@@ -91,18 +111,22 @@ def write_rois(
         If there is no such format.
     """
     suffix = Path(path).suffix.lower()
-    wanted = file_format or {".csv": "csv", ".geojson": "geojson", ".json": "geojson"}.get(suffix)
+    wanted = file_format or _BY_SUFFIX.get(suffix)
     if wanted == "csv":
         RoiTable(rois).write(path)
     elif wanted == "geojson":
         write_geojson(path, rois, frames)
+    elif wanted == "ome-xml":
+        write_ome_rois(path, rois, frames)
     elif wanted == "shapes":
         planes = set(frames.planes)
         write_shapes(path, [roi for roi in rois if Frame.of(roi) in planes], frames)
         left = (roi for roi in rois if Frame.of(roi) not in planes)
         return [f"ROI {roi.label} is left out: it is on {Frame.of(roi).title}, which is no plane" for roi in left]
     else:
-        raise PlanError([f"{path}: name a file that ends in .csv or .geojson, or a format: {', '.join(FORMATS)}"])
+        raise PlanError(
+            [f"{path}: name a file that ends in .csv, .geojson or .ome.xml, or a format: {', '.join(FORMATS)}"]
+        )
     return []
 
 

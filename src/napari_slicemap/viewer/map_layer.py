@@ -63,7 +63,7 @@ class VirtualMapLayer:
         self._hidden: list[tuple[Image | Labels, bool]] = []
         self.sources = {name: self._channel_source(name) for name in profile.channels}
         self.channel_layers = {name: self._image(name, one) for name, one in profile.channels.items()}
-        masks = sorted({name for fov in dataset.fovs.values() for name in fov.masks})
+        masks = sorted({name for fov in dataset.distinct_fovs for name in fov.masks})
         self.mask_layers = {name: self._labels(name) for name in masks}
         view = CompositeView(dataset, self.pages, self.sources, self.settings, self.missing)
         self.composite_layer = self._picture("composite", 3, view.now, view.whole)

@@ -1,4 +1,4 @@
-"""Bundles to and from playNano 0.5.0, and AFMReader's formats, in an environment of their own.
+"""Bundles to and from playNano 0.5.0, and files of AFMs as AFMReader reads them, in an environment of their own.
 
 playNano never runs in the same process as this package: each reads what the other has written, and plain ``.npy`` files
 tell what it found.
@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -83,28 +82,19 @@ np.savez(folder / "expected.npz", data=stack.data,
          **{f"masks {name}": mask for name, mask in stack.masks.items()})
 """
 
-# run by the same Python, with this package and AFMReader: no playNano in it
+# run by the same Python: the files of other instruments, as AFMReader reads them
 _AFM = """
-import json, sys
-from pathlib import Path
+import sys
+from importlib import import_module
 import numpy as np
-from napari_slicemap.errors import FileFormatError, UnknownNameError
-from napari_slicemap.images.stack.reading import read_stack
 
-found = {}
-for path in sys.argv[2:]:
-    path, _, channel = path.partition("@")
-    try:
-        stack = read_stack(path, channel)
-    except (FileFormatError, UnknownNameError) as error:
-        found[f"{Path(path).name}@{channel}"] = {"error": str(error), "type": type(error).__name__}
-        continue
-    found[f"{Path(path).name}@{channel}"] = {
-        "shape": stack.data.shape, "pixel_size_nm": stack.pixel_size_nm, "channel": stack.channel,
-        "times": [None if np.isnan(time) else time for time in stack.times_s],
-        "low": float(stack.data.min()), "high": float(stack.data.max()),
-    }
-Path(sys.argv[1]).write_text(json.dumps(found))
+arrays = {}
+for asked in sys.argv[2:]:
+    module, path, *channel = asked.split("@")
+    found = getattr(import_module(f"AFMReader.{module}"), f"load_{module}")(path, *channel)
+    data, size = (found["image"], found["pixel_to_nm_scaling"]) if isinstance(found, dict) else found[:2]
+    arrays[asked], arrays[f"{asked} size"] = np.asarray(data), np.asarray(size)
+np.savez(sys.argv[1], **{str(number): one for number, one in enumerate(arrays.values())})
 """
 
 # run by playNano's Python: the video of a JPK instrument
@@ -232,50 +222,26 @@ def test_jpk_video_is_what_playnano_reads(python: Path, tmp_path: Path, real_dat
         assert stack.pixel_size_nm == found["size"]
 
 
-@pytest.fixture(scope="module")
-def afm(python: Path, tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> dict[str, Any]:
-    """What AFMReader's formats give: file name and channel → facts, or the error."""
-    asked = ("asd_sample_0.asd@", "asd_sample_0.asd@ZZ", "sample_0.jpk@", "sample_0.jpk@phase_trace", "sample_0.jpk@no")
-    asked += ("sample_0.jpk-qi-image@", "sample_0.top@", "sample_0.top@phase", "sample_0_1.topostats@")
-    folder = tmp_path_factory.mktemp("afm")
-    broken = folder / "broken.asd"
-    broken.write_bytes((real_data / "afm" / "asd_sample_0.asd").read_bytes()[:1000])
-    paths = [real_data / "afm" / one for one in asked]
-    run(python, _AFM, folder / "found.json", *paths, broken, PYTHONPATH=str(_REPOSITORY / "src"))
-    found: dict[str, Any] = json.loads((folder / "found.json").read_text())
-    return found
+_JPK_CHANNELS = ("height", "measuredHeight", "amplitude", "phase", "error")
+_FILES = [
+    ("asd", "asd_sample_0.asd", "TP"),
+    *(("jpk", "sample_0.jpk", f"{name}_{way}") for name in _JPK_CHANNELS for way in ("trace", "retrace")),
+    *(("jpk", "sample_0.jpk-qi-image", f"{name}_trace") for name in (*_JPK_CHANNELS[:2], "adhesion", "slope")),
+    ("topostats", "sample_0_1.topostats", ""),
+    ("top", "sample_0.top", ""),
+]
 
 
-@pytest.mark.parametrize(
-    ("file", "channel", "shape", "pixel_size_nm"),
-    [
-        pytest.param("asd_sample_0.asd@", "TP", [32, 200, 200], 0.5, id="asd"),
-        pytest.param("sample_0.jpk@", "height_trace", [1, 256, 256], 1.2770176335964876, id="jpk"),
-        pytest.param("sample_0.jpk@phase_trace", "phase_trace", [1, 256, 256], 1.2770176335964876, id="jpk phase"),
-        pytest.param("sample_0.jpk-qi-image@", "height_trace", [1, 100, 100], pytest.approx(5), id="jpk-qi-image"),
-        pytest.param("sample_0_1.topostats@", "image", [1, 64, 64], pytest.approx(1.97601171875), id="topostats"),
-        pytest.param("sample_0.top@", "height", [1, 512, 512], 0.9765625, id="top"),
-    ],
-)
-def test_files_of_other_instruments(
-    afm: dict[str, Any], file: str, channel: str, shape: list[int], pixel_size_nm: float
-) -> None:
-    found = afm[file]
-    assert (found["channel"], found["shape"], found["pixel_size_nm"]) == (channel, shape, pixel_size_nm)
-    assert found["low"] < found["high"]
-    assert found["times"] == ([*range(32)] if shape[0] == 32 else [None])
+def test_files_of_other_instruments_are_what_afmreader_reads(python: Path, tmp_path: Path, real_data: Path) -> None:
+    from napari_slicemap.images.stack.reading import read_stack
 
-
-@pytest.mark.parametrize(
-    ("file", "message"),
-    [
-        pytest.param("asd_sample_0.asd@ZZ", "ZZ", id="asd channel"),
-        pytest.param("sample_0.jpk@no", "height_trace", id="jpk channel"),
-        pytest.param("sample_0.top@phase", "unknown channel 'phase'", id="top has no channels"),
-        pytest.param("broken.asd@", "cannot be read as a .asd file", id="cut off"),
-    ],
-)
-def test_faults_of_files_of_other_instruments(afm: dict[str, Any], file: str, message: str) -> None:
-    error = afm[file]["error"]
-    assert message in error
-    assert file.partition("@")[0] in error
+    paths = [(module, real_data / "afm" / file, channel) for module, file, channel in _FILES]
+    asked = ["@".join([module, str(path), channel]).removesuffix("@") for module, path, channel in paths]
+    run(python, _AFM, tmp_path / "a.npz", *asked)
+    with np.load(tmp_path / "a.npz") as found:
+        for number, (module, path, channel) in enumerate(paths):
+            stack, expected = read_stack(path, channel), found[str(2 * number)]
+            assert stack.pixel_size_nm == found[str(2 * number + 1)]
+            if module == "top":  # it takes the whole nm of the height that the file states
+                expected = expected * (59.7449 / 59)
+            np.testing.assert_allclose(np.squeeze(stack.data), expected, rtol=1e-12, err_msg=str((path, channel)))

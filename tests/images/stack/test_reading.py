@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_slicemap.errors import DatasetNotFoundError, FileFormatError, UnknownNameError
-from napari_slicemap.images.stack.afm import SUFFIXES
 from napari_slicemap.images.stack.hdf5_bundle import save_h5_bundle
 from napari_slicemap.images.stack.npz_bundle import save_npz_bundle
 from napari_slicemap.images.stack.ome_tiff_bundle import save_ome_tiff_stack
@@ -49,14 +47,3 @@ def test_no_file(tmp_path: Path) -> None:
         read_stack(tmp_path / "a.npz")
     with pytest.raises(TypeError):
         read_stack(None)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_without_afmreader_the_error_says_how_to_get_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
-) -> None:
-    monkeypatch.setitem(sys.modules, "AFMReader", None)
-    path = tmp_path / f"a{suffix}"
-    path.touch()
-    with pytest.raises(FileFormatError, match=r'pip install "napari-slicemap\[afm\]"'):
-        read_stack(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import align, auto_exclude, generate, interpolate, quality, rehoming, report, show, stack, stamping
+from . import align, auto_exclude, exchange, generate, interpolate, quality, rehoming, report, show, stack, stamping
 
 slices = typer.Typer(
     name="slices",
@@ -35,3 +35,5 @@ slices.command("interpolate")(interpolate.interpolate)
 slices.command("finalise")(interpolate.finalise)
 slices.command("stack")(stack.stack)
 slices.command("report")(report.report)
+slices.command("export")(exchange.export_table)
+slices.command("import")(exchange.import_table)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ..lengths import length_in
+
 _CONFIG = typer.Option("--config", "-c", help="Slice table to begin with.", show_default=False, metavar="IN")
 Config = Annotated[Path | None, _CONFIG]
 RequiredConfig = Annotated[Path, _CONFIG]
@@ -39,7 +41,13 @@ Mosaics = Annotated[
     ),
 ]
 Resolution = Annotated[
-    float | None, typer.Option(help="Pixel size, µm, of images that do not state it.", show_default=False)
+    float | None,
+    typer.Option(
+        help="Pixel size, µm or with a unit, of images that do not state it.",
+        show_default=False,
+        parser=length_in("µm"),
+        metavar="LENGTH",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace what is there already.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..lengths import length_in
 from .options import AsJson, Config, Force, InPlace, NewTable, note
 
 
@@ -19,9 +20,18 @@ def rehoming(
     in_place: InPlace = False,
     tile_fov_mm: Annotated[
         float | None,
-        typer.Option(help="What a column or row of tiles moves the grid by, mm; without it, only glitches are undone."),
+        typer.Option(
+            help="What a column or row of tiles moves the grid by, mm or with a unit; if not given, only glitches go.",
+            parser=length_in("mm"),
+            metavar="LENGTH",
+        ),
     ] = None,
-    max_shift_mm: Annotated[float, typer.Option(help="Longest step to be taken for granted, mm.")] = 0.5,
+    max_shift_mm: Annotated[
+        float,
+        typer.Option(
+            help="Longest step to be taken for granted, mm or with a unit.", parser=length_in("mm"), metavar="LENGTH"
+        ),
+    ] = 0.5,
     shifts_out: Annotated[
         Path | None,
         typer.Option(help="Corrected shifts; <shifts>_rehomed.csv beside the table if not given.", metavar="FILE"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..lengths import length_in
 from .options import AsJson, Decisions, Force, Resolution, note
 
 if TYPE_CHECKING:
@@ -33,12 +34,20 @@ def stack(
     slice_thickness_um: Annotated[
         float | None,
         typer.Option(
-            help="From one slice to the next, µm; if not given, slices follow one another without a gap.",
+            help="From one slice to the next, µm or with a unit; if not given, slices follow without a gap.",
             show_default=False,
+            parser=length_in("µm"),
+            metavar="LENGTH",
         ),
     ] = None,
     z_step_um: Annotated[
-        float | None, typer.Option(help="From plane to plane, µm, where images do not state it.", show_default=False)
+        float | None,
+        typer.Option(
+            help="From plane to plane, µm or with a unit, where images do not state it.",
+            show_default=False,
+            parser=length_in("µm"),
+            metavar="LENGTH",
+        ),
     ] = None,
     resolution: Resolution = None,
     first: Annotated[str | None, typer.Option(help="Slice that the stack begins with.", show_default=False)] = None,

@@ -64,7 +64,7 @@ def stamp(
         except UnknownNameError as error:
             hint = "; --new-column makes it" if error.kind == "column" else ""
             raise PlanError([f"{error}{hint}"]) from None
-        _save(job, rows)
+        save_and_tell(job, rows)
 
 
 def exclude(
@@ -110,7 +110,7 @@ def exclude(
         else:
             rows = exclude_slices(job.rows, chosen, MANUALLY_EXCLUDED if text is None else text)
             rows = exclude_first(rows, first)
-        _save(job, rows)
+        save_and_tell(job, rows)
 
 
 def _assignments(pairs: Sequence[str]) -> dict[str, str]:
@@ -128,7 +128,7 @@ def _assignments(pairs: Sequence[str]) -> dict[str, str]:
     return made
 
 
-def _save(job: TableJob, rows: SliceRows) -> None:
+def save_and_tell(job: TableJob, rows: SliceRows) -> None:
     """Write the table, and say what changed and what is used now."""
     from ...slices.summary import compare, summarise
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...dataset import Dataset
@@ -39,7 +39,7 @@ def drafts(select: Select, dataset: Dataset) -> Iterator[ExportItem]:
             yield _roi_item(roi, select)
 
 
-def _known(kind: str, select: Select, there: dict[str, Any]) -> list[str]:
+def _known(kind: str, select: Select, there: Mapping[str, Any]) -> list[str]:
     """Give the names chosen, each once; all that do not exist are told at once."""
     names = list(there) if select.all else list(dict.fromkeys(select.ids))
     if strangers := [name for name in names if name not in there]:

@@ -69,11 +69,11 @@ def name_faults(plan: ExportPlan, profile: Profile | None, dataset: Dataset) -> 
     """List names that no FOV has; a name that only some FOVs lack fails their items alone."""
     there: list[tuple[str, Sequence[str], set[str]]] = [
         ("channel", list(profile.channels) if profile else [], set(dataset.channels)),
-        ("mask", plan.overlays.masks, {name for fov in dataset.fovs.values() for name in fov.masks}),
+        ("mask", plan.overlays.masks, {name for fov in dataset.distinct_fovs for name in fov.masks}),
         (
             "annotation",
             plan.overlays.annotations,
-            {n for fov in dataset.fovs.values() for n in fov.annotations},
+            {n for fov in dataset.distinct_fovs for n in fov.annotations},
         ),
     ]
     where = {"channel": f"profile {profile.name}"} if profile else {}

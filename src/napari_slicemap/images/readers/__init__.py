@@ -6,7 +6,9 @@ methods of :class:`Reader`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol
@@ -41,17 +43,46 @@ class Reader(Protocol):
         """
 
 
+_BUILT_IN = {
+    "tile_table": "TileTable",
+    "steinbock": "Steinbock",
+    "metaxpress": "MetaXpress",
+    "mosaic_grid": "MosaicGrid",
+    "ome_zarr": "OmeZarr",
+    "afm": "AfmFiles",
+    "wafer": "Wafer",
+    "raw_tiles": "RawTiles",
+    "tile_positions": "TilePositions",
+    "ome_tiff": "OmeTiff",
+    "tile_files": "TileFiles",
+    "fov_folders": "FovFolders",
+    "section_images": "SectionImages",
+    "bioio": "BioioImages",
+}
+"""Module → class, in the order in which they look at a path."""
+
+
 @cache
+def _built_in(module: str) -> Reader:
+    """Give a reader of this package; it is imported when its turn comes, as most paths are the first ones'."""
+    made: Reader = getattr(import_module(f".{module}", __name__), _BUILT_IN[module])()
+    return made
+
+
+@cache
+def _registered() -> tuple[Reader, ...]:
+    """Give the readers that other packages register."""
+    return tuple(point.load()() for point in entry_points(group="napari_slicemap.readers"))
+
+
+def _in_order() -> Iterator[Reader]:
+    yield from map(_built_in, _BUILT_IN)
+    yield from _registered()
+
+
 def readers() -> dict[str, Reader]:
     """Give the readers by name; the first that recognises a path opens it."""
-    from .fov_folders import FovFolders
-    from .raw_tiles import RawTiles
-    from .steinbock import Steinbock
-    from .tile_table import TileTable
-
-    made: list[Reader] = [TileTable(), Steinbock(), FovFolders(), RawTiles()]
-    made += [point.load()() for point in entry_points(group="napari_slicemap.readers")]
-    return {reader.name: reader for reader in made}
+    return {reader.name: reader for reader in _in_order()}
 
 
 def find_reader(path: Path, layout: str | None = None) -> tuple[Reader, str]:
@@ -79,15 +110,15 @@ def find_reader(path: Path, layout: str | None = None) -> tuple[Reader, str]:
     """
     if not path.exists():
         raise DatasetNotFoundError(f"{path}: there is no such file or folder")
-    known = readers()
     if layout is not None:
+        known = readers()
         if layout not in known:
             raise UnknownNameError("layout", layout, known)
-        return known[layout], "named in the project file"
-    for reader in known.values():
+        return known[layout], "as stated"
+    for reader in _in_order():
         if why := reader.detect(path):
             return reader, why
-    summaries = "; ".join(f"{reader.name}: {reader.summary}" for reader in known.values())
+    summaries = "; ".join(f"{reader.name}: {reader.summary}" for reader in _in_order())
     raise DatasetNotFoundError(f"{path}: no acquisition recognised here. What can be opened: {summaries}")
 
 
@@ -135,7 +166,7 @@ def _inside(path: Path) -> list[tuple[Path, Reader, str]]:
         found = [
             (folder, reader, why)
             for folder in level
-            if (hit := next(((one, said) for one in readers().values() if (said := one.detect(folder))), None))
+            if (hit := next(((one, said) for one in _in_order() if (said := one.detect(folder))), None))
             for reader, why in [hit]
         ]
         if found:

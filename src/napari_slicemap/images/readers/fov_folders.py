@@ -24,10 +24,15 @@ class FovFolders:
             return ""
         skip = frozenset(path / name for name in ("masks", "annotations", "exports"))
         try:
-            found = next((folder for folder in _subfolders(path, skip) if _images(folder)), None)
+            folders = (folder for folder in _subfolders(path, skip) if _images(folder))
+            first = next(folders, None)
+            beside = len(image_files(path)) if first else 0
+            # tiles or sections, with a folder of something else beside them
+            if beside > 1 and beside > 1 + sum(1 for _ in folders):
+                return ""
         except OSError:  # a folder that may not be looked into
             return ""
-        return f"folder {found.name} holds one TIFF per channel" if found else ""
+        return f"folder {first.name} holds one TIFF per channel" if first else ""
 
     def read(self, path: Path, options: ReadOptions) -> Acquisition:
         """List the FOV folders; no image is opened."""

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import dropwhile
 from pathlib import Path
 
-from ...errors import FileFormatError, SlicemapError
+from ...errors import FileFormatError
 from ...files import Row, read_table
 from ...units import length_um
 from ..acquisition import Acquisition, ReadOptions, TilePosition
-from ..fov import Fov
-from ..image import ImageFile, ImagePlane
+from ..fov import Annotation, Fov
+from ..fov_table import FovTable
+from ..image import ImageFile
 from ..labels import masks_and_annotations
 from ..opening import image_stem, open_image
+from ..plane import Plane
+from .many_tiles import ManyTiles
+from .tile_columns_file import kept_tile_columns
+from .tile_sharing import Shared
 
 _STAGE, _PIXELS = ("x_um", "y_um"), ("x_px", "y_px")
+_SIZED = ("channel", "width_px", "height_px")
+_LARGE = 200_000
+"""Bytes from which a table is read by columns, and kept so: some 5,000 rows."""
 
 
 @dataclass
@@ -53,23 +63,44 @@ class TileTable:
         table = _table_at(path)
         if table is None:
             raise FileFormatError(f"{path}: expected tiles.csv or a folder that holds it")
+        if table.stat().st_size >= _LARGE and (made := self._read_many(path, table, options)) is not None:
+            return made
         rows = read_table(table, ("path",))
         if not rows:
             raise FileFormatError(f"{table}: the table lists no tile")
         unit = _position_columns(rows[0], table)
         tiles = _group(rows, table)
-        shared = _Shared.of(tiles)
+        shared = _shared(tiles)
         problems: list[str] = []
         masks, annotations = masks_and_annotations(options, {tile.name for tile in tiles}, problems)
-        fovs = {
-            tile.name: replace(_fov(tile, shared, options), masks=masks[tile.name], annotations=annotations[tile.name])
-            for tile in tiles
-        }
+        fovs = {tile.name: _fov(tile, shared, options, masks[tile.name], annotations[tile.name]) for tile in tiles}
         return Acquisition(
             layout=self.name,
             root=path,
             fovs=fovs,
             positions=tuple(_position(tile, unit, fovs[tile.name]) for tile in tiles),
+            cells=options.cells if options.cells.is_file() else None,
+            cell_columns=options.cell_columns,
+            problems=tuple(problems),
+            stage_y_stated=False,
+        )
+
+    def _read_many(self, path: Path, table: Path, options: ReadOptions) -> Acquisition | None:
+        """Read a table by columns; ``None`` where it has to be read row by row, to tell what is wrong with it."""
+        columns = kept_tile_columns(table, options.cache)
+        if columns is None:
+            return None
+        tiles = ManyTiles.of(columns, table.parent, options.pixel_size_um)
+        positions = tiles.positions(table)
+        if positions is None:
+            return None
+        problems: list[str] = []
+        masks, annotations = masks_and_annotations(options, set(columns.fovs), problems)
+        return Acquisition(
+            layout=self.name,
+            root=path,
+            fovs=FovTable(columns.fovs, replace(tiles, masks=masks, annotations=annotations)),
+            positions=positions,
             cells=options.cells if options.cells.is_file() else None,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
@@ -126,43 +157,24 @@ def _image(row: Row, table: Path) -> ImageFile:
         raise FileFormatError(str(error) if row.where in str(error) else f"{row.where}: {error}") from None
 
 
-@dataclass(frozen=True)
-class _Shared:
-    """What tiles have in common, from the first one that opens; each tile is held to it when it is read."""
-
-    channels: tuple[str, ...] = ()
-    size_px: tuple[int, int] | None = None
-    pixel_size_um: float | None = None
-    path: str = ""
-
-    @classmethod
-    def of(cls, tiles: list[_Tile]) -> _Shared:
-        """Open the first tile that can be opened, unless the table says it all."""
-        row = tiles[0].first
-        complete = all(row[name] for name in ("channel", "width_px", "height_px"))
-        if complete and row["pixel_size_um"]:
-            return cls()
-        failure: SlicemapError | None = None
-        for tile in tiles:
-            try:
-                image = next(iter(tile.images.values()))
-                info = image.info
-            except SlicemapError as error:
-                failure = failure or error
-                continue
-            size = (info.shape[4], info.shape[3])
-            return cls(info.channel_names, size, info.pixel_size_um, str(image.path))
-        if complete:
-            return cls(path="the table")
-        raise failure or FileFormatError("the table lists no tile")
+def _complete(row: Row) -> bool:
+    """Say whether a row leaves nothing out that its image would have to be opened for."""
+    return all(row[name] for name in (*_SIZED, "pixel_size_um"))
 
 
-def _fov(tile: _Tile, shared: _Shared, options: ReadOptions) -> Fov:
-    if "" in tile.images:
-        image = tile.images[""]
-        planes = {name: ImagePlane(image, index, shared.channels) for index, name in enumerate(shared.channels)}
-    else:
-        planes = {name: ImagePlane(image) for name, image in tile.images.items()}
+def _shared(tiles: list[_Tile]) -> Shared:
+    """Open the first tile that can be opened, unless the table says it all."""
+    images = (next(iter(tile.images.values())) for tile in dropwhile(lambda tile: _complete(tile.first), tiles))
+    return Shared.of(images, sized=all(tile.first[name] for tile in tiles for name in _SIZED))
+
+
+def _fov(
+    tile: _Tile,
+    shared: Shared,
+    options: ReadOptions,
+    masks: Mapping[str, Plane],
+    annotations: Mapping[str, Annotation],
+) -> Fov:
     row = tile.first
     width, height = row.whole("width_px", 1), row.whole("height_px", 1)
     try:
@@ -171,14 +183,8 @@ def _fov(tile: _Tile, shared: _Shared, options: ReadOptions) -> Fov:
         raise FileFormatError(f"{row.where}: pixel_size_um: {error}") from None
     if stated is not None and stated <= 0:
         raise FileFormatError(f"{row.where}: pixel_size_um is {stated:g}, expected a length above 0")
-    return Fov(
-        name=tile.name,
-        planes=planes,
-        stated_pixel_size_um=stated or shared.pixel_size_um,
-        like="" if stated else shared.path,
-        fallback_pixel_size_um=options.pixel_size_um,
-        size_hint=(width, height) if width and height else shared.size_px,
-    )
+    size = (width, height) if width and height else None
+    return shared.fov(tile.name, tile.images, size, stated, options.pixel_size_um, masks, annotations)
 
 
 def _position(tile: _Tile, columns: tuple[str, str], fov: Fov) -> TilePosition:

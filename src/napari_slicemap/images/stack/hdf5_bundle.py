@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -168,6 +169,59 @@ def load_h5_bundle(path: str | Path) -> ImageStack:
         Naming file and key, if it is cut off, lacks a key, holds one of another type or shape, leads into other files,
         or would unpack to out of all proportion.
     """
+    with _opened(path) as bundle:
+        refuse_bomb(bundle.path, bundle.bytes_of(["data", "timestamps", *bundle.text_keys, *bundle.layer_keys]))
+        return stack_from(
+            bundle.path,
+            data=bundle.layer("data", "buif"),
+            processed=bundle.layers(_PROCESSED, "buif"),
+            masks=bundle.layers(_MASKS, "b"),
+            timestamps=bundle.timestamps(),
+            pixel_size_nm=bundle.pixel_size_nm(),
+            channel=bundle.channel(),
+            texts={key: bundle.text(key) for key in bundle.text_keys},
+        )
+
+
+def read_h5_facts(path: str | Path) -> tuple[ImageStack, dict[str, tuple[str, NDArray[Any]]]]:
+    """Read what an HDF5 bundle says of its frames, and none of them.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    stack : ImageStack
+        Without layers and masks; its frames are zeros of the shape and type that the file holds, and take no memory.
+    masks : dict of str to (str, ndarray of bool)
+        Mask name → its key in the file, and such zeros.
+
+    Raises
+    ------
+    TypeError, DatasetNotFoundError, FileFormatError
+        As :func:`load_h5_bundle`.
+    """
+    with _opened(path) as bundle:
+        refuse_bomb(bundle.path, bundle.bytes_of(["timestamps", *bundle.text_keys]))
+        stack = stack_from(
+            bundle.path,
+            data=bundle.unread("data", "buif"),
+            processed={},
+            masks={},
+            timestamps=bundle.timestamps(),
+            pixel_size_nm=bundle.pixel_size_nm(),
+            channel=bundle.channel(),
+            texts={key: bundle.text(key) for key in bundle.text_keys},
+        )
+        keys = {unescaped(name): f"{_MASKS}/{name}" for name in bundle.names(_MASKS)}
+        return stack, {name: (key, bundle.unread(key, "b")) for name, key in keys.items()}
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[_Bundle]:
+    """Open a bundle that has all that one needs."""
     import h5py
 
     path = existing(path)
@@ -176,19 +230,7 @@ def load_h5_bundle(path: str | Path) -> ImageStack:
             raise FileFormatError(f"{path}: no {listing(missing)} (there is {listing(file)})")
         if missing := [key for key in ("pixel_size_nm", "channel") if key not in file.attrs]:
             raise FileFormatError(f"{path}: no attribute {listing(missing)} (there is {listing(file.attrs)})")
-        bundle = _Bundle(path, file)
-        texts = [key for key in (FRAMES, PROVENANCE, BACKUPS) if key in file]
-        refuse_bomb(path, bundle.unpacked(["data", "timestamps", *texts]))
-        return stack_from(
-            path,
-            data=bundle.layer("data", "buif"),
-            processed=bundle.layers(_PROCESSED, "buif"),
-            masks=bundle.layers(_MASKS, "b"),
-            timestamps=bundle.timestamps(),
-            pixel_size_nm=bundle.pixel_size_nm(),
-            channel=bundle.channel(),
-            texts={key: bundle.text(key) for key in texts},
-        )
+        yield _Bundle(path, file)
 
 
 _DEEPEST = 16
@@ -199,13 +241,14 @@ class _Bundle:
     """The datasets of an open bundle, each held against what it should be before it is read."""
 
     def __init__(self, path: Path, file: Any) -> None:
-        self._path, self._file = path, file
+        self.path, self._file = path, file
         self._names = {group: list(self._within(group)) for group in (_PROCESSED, _MASKS) if group in file}
+        self.text_keys = [key for key in (FRAMES, PROVENANCE, BACKUPS) if key in file]
+        self.layer_keys = [f"{group}/{name}" for group, names in self._names.items() for name in names]
 
-    def unpacked(self, keys: list[str]) -> int:
-        """Count the bytes of `keys` and of all layers once they are read."""
-        layers = [f"{group}/{name}" for group, names in self._names.items() for name in names]
-        return sum(found.size * found.dtype.itemsize for found in map(self._dataset, [*keys, *layers]))
+    def bytes_of(self, keys: list[str]) -> int:
+        """Count the bytes of datasets once they are read."""
+        return sum(found.size * found.dtype.itemsize for found in map(self._dataset, keys))
 
     def layers(self, group: str, kinds: str) -> dict[str, NDArray[Any]]:
         """Read the layers of a group by name."""
@@ -213,16 +256,26 @@ class _Bundle:
         for written in self._names.get(group, ()):
             name = unescaped(written)
             if name in made:
-                raise FileFormatError(f"{self._path}: {group}/{name} stands twice")
+                raise FileFormatError(f"{self.path}: {group}/{name} stands twice")
             made[name] = self.layer(f"{group}/{written}", kinds)
         return made
+
+    def names(self, group: str) -> list[str]:
+        """List the layers of a group, as they are written."""
+        return self._names.get(group, [])
+
+    def unread(self, key: str, kinds: str) -> NDArray[Any]:
+        """Give zeros of the shape and type of frames ``(T, H, W)`` of certain kinds, which take no memory."""
+        found = self._dataset(key)
+        check_layer(self.path, key, found.shape or (), found.dtype, kinds)
+        return np.broadcast_to(np.zeros((), found.dtype), found.shape)
 
     def layer(self, key: str, kinds: str) -> NDArray[Any]:
         """Read frames ``(T, H, W)`` of certain kinds."""
         found = self._dataset(key)
-        check_layer(self._path, key, found.shape or (), found.dtype, kinds)
+        check_layer(self.path, key, found.shape or (), found.dtype, kinds)
         made = np.empty(found.shape, found.dtype.newbyteorder("="))
-        with reading(self._path, f"an HDF5 bundle ({key})", *_FAULTS):
+        with reading(self.path, f"an HDF5 bundle ({key})", *_FAULTS):
             found.read_direct(made)
         return made
 
@@ -230,7 +283,7 @@ class _Bundle:
         """Read the times, s."""
         found = self._dataset("timestamps")
         if found.dtype.kind not in "uif" or len(found.shape or ()) != 1:
-            raise FileFormatError(f"{self._path}: timestamps is {found.dtype} {found.shape}, expected numbers (T,)")
+            raise FileFormatError(f"{self.path}: timestamps is {found.dtype} {found.shape}, expected numbers (T,)")
         made: NDArray[np.float64] = found[()].astype(np.float64)
         return made
 
@@ -240,14 +293,14 @@ class _Bundle:
 
         found = self._dataset(key)
         if found.shape != () or h5py.check_string_dtype(found.dtype) is None:
-            raise FileFormatError(f"{self._path}: {key} is {found.dtype} {found.shape}, expected one text")
+            raise FileFormatError(f"{self.path}: {key} is {found.dtype} {found.shape}, expected one text")
         return bytes(found[()])
 
     def pixel_size_nm(self) -> float:
         """Read the pixel size, nm."""
         value = np.asarray(self._file.attrs["pixel_size_nm"])
         if value.dtype.kind not in "uif" or value.size != 1:
-            raise FileFormatError(f"{self._path}: attribute pixel_size_nm is {value!r}, expected a number")
+            raise FileFormatError(f"{self.path}: attribute pixel_size_nm is {value!r}, expected a number")
         return float(value.item())
 
     def channel(self) -> str:
@@ -256,7 +309,7 @@ class _Bundle:
         if isinstance(value, bytes):
             value = value.decode("utf-8")
         if not isinstance(value, str):
-            raise FileFormatError(f"{self._path}: attribute channel is {value!r}, expected text")
+            raise FileFormatError(f"{self.path}: attribute channel is {value!r}, expected text")
         return str(value)
 
     def _within(self, group: str, depth: int = 0) -> Iterator[str]:
@@ -264,11 +317,11 @@ class _Bundle:
         import h5py
 
         if depth > _DEEPEST:
-            raise FileFormatError(f"{self._path}: {group[:80]} … leads back to itself, or is nested too deeply")
+            raise FileFormatError(f"{self.path}: {group[:80]} … leads back to itself, or is nested too deeply")
         for name in self._file[group]:
             # a link may lead back, out of the file, or nowhere
             if not isinstance(self._file.get(f"{group}/{name}", getlink=True), h5py.HardLink):
-                raise FileFormatError(f"{self._path}: {group}/{name} is a link; expected the frames themselves")
+                raise FileFormatError(f"{self.path}: {group}/{name} is a link; expected the frames themselves")
             if isinstance(self._file[f"{group}/{name}"], h5py.Group):
                 yield from (f"{name}/{inner}" for inner in self._within(f"{group}/{name}", depth + 1))
             else:
@@ -280,5 +333,5 @@ class _Bundle:
         linked = isinstance(self._file.get(key, getlink=True), h5py.HardLink)
         found = self._file[key] if linked else None
         if not isinstance(found, h5py.Dataset) or found.is_virtual or found.external:
-            raise FileFormatError(f"{self._path}: {key} is no dataset of this file")
+            raise FileFormatError(f"{self.path}: {key} is no dataset of this file")
         return found

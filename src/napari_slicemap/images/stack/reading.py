@@ -9,10 +9,10 @@ from . import afm
 from .bundle import existing
 from .hdf5_bundle import load_h5_bundle
 from .image_stack import ImageStack
+from .jpk import SUFFIX as _JPK
 from .jpk import read_h5_jpk
 from .npz_bundle import load_npz_bundle
 
-_JPK = ".h5-jpk"
 _NPZ = (".npz",)
 _HDF5 = (".h5", ".hdf5")
 _TIFF = (".tif", ".tiff")
@@ -43,7 +43,7 @@ def read_stack(path: str | Path, channel: str = "") -> ImageStack:
     suffix = path.suffix.lower()
     if suffix == _JPK:
         return read_h5_jpk(path, channel)
-    if suffix in afm.SUFFIXES:
+    if suffix in (*afm.SUFFIXES, *afm.NOT_READ):
         return afm.read_afm(path, channel)
     stack = _one_channel(path, suffix)
     if channel not in ("", stack.channel):

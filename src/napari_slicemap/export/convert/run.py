@@ -1,0 +1,403 @@
+"""``convert_dataset``: check, write, read back, name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...dataset import Dataset
+from ...errors import PlanError, TileReadError, listing
+from ...files import sync_folder
+from ...images.image import ImageInfo
+from ...images.ome_zarr_collection import Collection
+from ...images.ome_zarr_metadata import OWN, collection_attributes, series_attributes
+from ...images.ome_zarr_writer import write_ome_zarr
+from ...images.zarr_image import ZarrImage
+from ..plan import ExportPlan
+from ..records.sources import sources_of
+from ..running import cancelling
+from ..running.checks import folder_faults, noted
+from ..running.drafts import size_of
+from ..running.lock import remove_leftovers
+from ..running.results import ExportReport, counted
+from ..running.runner import ExportResult, JobItem, JobRunner, Strategy, in_series
+from ..running.strategies import find_strategy, strategy_faults
+from ..running.work import Opened
+from .checking import Witness, read_back
+from .metadata_xml import write_metadata_xml
+from .pixels import read_image
+from .plan import OME_GROUP, ConvertPlan, ImageTask, export_plan, not_carried, tasks_of
+from .state import State, Workplace, out_faults, record_of, state_of, still_true
+
+Progress = Callable[[ExportResult, int, int], None]
+_WITH_LEVELS = 4 / 3
+"""Px of an image and its coarser levels for each px of the image."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A conversion that passed every check.
+
+    Parameters
+    ----------
+    plan : ConvertPlan
+        What was asked for.
+    dataset : Dataset
+        From what.
+    out : Path
+        Where to.
+    tasks : tuple of ImageTask
+        The images.
+    done : frozenset of str
+        Paths of those that an earlier run has finished.
+    finished : bool
+        All is there: nothing is left to do.
+    state : State
+        What it is begun with.
+    force : bool
+        What is there is to be replaced.
+    notes : tuple of str
+        What the output has no place for.
+    """
+
+    plan: ConvertPlan
+    dataset: Dataset
+    out: Path
+    tasks: tuple[ImageTask, ...]
+    done: frozenset[str]
+    finished: bool
+    state: State
+    force: bool
+    notes: tuple[str, ...]
+
+    @property
+    def single(self) -> bool:
+        """Whether the output is one image, and no collection."""
+        return len(self.tasks) == 1
+
+    def path_of(self, task: ImageTask) -> Path:
+        """Give where an image lies once the conversion is finished."""
+        return self.out if self.single else self.out / task.path
+
+
+def convert_dataset(
+    dataset: Dataset,
+    out: str | os.PathLike[str],
+    plan: ConvertPlan | None = None,
+    *,
+    runner: str | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    force: bool = False,
+    on_progress: Progress | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> ExportReport:
+    """Convert a dataset to OME-Zarr; each image takes its name once it was read back and found to be right.
+
+    One image becomes `out` itself. Several become a collection (``bioformats2raw.layout`` 3) that opens as the same
+    maps. A conversion that was stopped goes on when it is started again.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        From what.
+    out : path-like
+        Where to: a folder called ``something.ome.zarr``.
+    plan : ConvertPlan, optional
+        What, and how; every FOV by default.
+    runner : "serial", "threads" or "dask", optional
+        As in :func:`~napari_slicemap.run_export`; threads by default, where there are several images.
+    workers, scheduler
+        As in :func:`~napari_slicemap.run_export`.
+    force : bool
+        Replace OME-Zarr that is there.
+    on_progress : callable, optional
+        ``on_progress(result, done, total)`` after each image.
+    cancel : callable, optional
+        Asked before each image and within it; once it says true, the rest is left undone.
+
+    Returns
+    -------
+    ExportReport
+        An image that fails does not stop the others; the collection stays marked as unfinished then.
+
+    Raises
+    ------
+    PlanError
+        If the request is wrong; all faults are listed, and nothing was written.
+    """
+    faults = strategy_faults(runner or "threads", workers, scheduler)
+    conversion = noted(faults, lambda: prepare_conversion(dataset, Path(out), plan or ConvertPlan(), force=force))
+    if faults:
+        raise PlanError(faults)
+    return run_conversion(conversion, choose_strategy(conversion, runner, workers, scheduler), on_progress, cancel)
+
+
+def choose_strategy(
+    conversion: Conversion, runner: str | None, workers: int | None = None, scheduler: str | None = None
+) -> Strategy:
+    """Choose how: the one named; else threads, and for a single image, which uses all processors itself, none."""
+    if runner is None and workers is None and not scheduler and len(conversion.tasks) - len(conversion.done) <= 1:
+        return in_series
+    return find_strategy(runner or ("dask" if scheduler else "threads"), workers, scheduler)
+
+
+# --- before ---------------------------------------------------------------------------------------------------
+def prepare_conversion(dataset: Dataset, out: Path, plan: ConvertPlan, *, force: bool = False) -> Conversion:
+    """Check everything that can be checked before anything runs. Writes nothing.
+
+    Raises
+    ------
+    PlanError
+        Listing all faults at once.
+    """
+    faults = out_faults(out, dataset)
+    tasks = noted(faults, lambda: tasks_of(export_plan(plan, dataset), dataset))
+    if tasks is not None and not tasks:
+        faults.append(f"dataset {dataset.name} has no {'FOV' if plan.kind == 'fov' else 'map'} to convert")
+    faults += folder_faults(out.absolute().parent)
+    if faults:
+        raise PlanError(faults)
+    state = State.of(plan, tasks, dataset)
+    notes = tuple(not_carried(plan, tasks, dataset))
+    made = Conversion(plan, dataset, out, tuple(tasks), frozenset(), False, state, force, notes)
+    made = made if force else _taken_up(made)
+    pixels = sum(_bytes_of(task, dataset) for task in tasks if task.path not in made.done)
+    needed = pixels * _WITH_LEVELS / 2**30
+    free = shutil.disk_usage(next(one for one in out.absolute().parents if one.exists())).free / 2**30
+    if needed > free:
+        raise PlanError([f"{out}: {needed:.1f} GiB may be needed, but only {free:.1f} GiB are free"])
+    return made
+
+
+def _taken_up(conversion: Conversion) -> Conversion:
+    """Find out what an earlier run has done.
+
+    Raises
+    ------
+    PlanError
+        If what is there was not made of the same.
+    """
+    out, tasks = conversion.out, conversion.tasks
+    begun = Workplace(out).begun()
+    if begun is not None:
+        begun.check(conversion.state, out)
+        there = (task.path for task in tasks if any(path.is_dir() for path in _written(conversion, task)))
+        return replace(conversion, done=frozenset(there))
+    if not out.exists() or not any(out.iterdir()):
+        return conversion
+    collection = Collection.read(out)
+    if collection is not None and collection.unfinished:
+        raise PlanError([f"{out} is unfinished, and what was kept to go on with it is gone; --force begins it anew"])
+    said = Collection.of_image(out) if conversion.single else collection
+    if said != _collection(conversion) or not all(_is_current(conversion, task) for task in tasks):
+        raise PlanError([f"{out} is there already, and not what would be written now; --force replaces it"])
+    return replace(conversion, done=frozenset(task.path for task in tasks), finished=True)
+
+
+def _is_current(conversion: Conversion, task: ImageTask) -> bool:
+    """Say whether a finished image is what would be written now."""
+    dataset, of = conversion.dataset, export_plan(conversion.plan, conversion.dataset)
+    record = record_of(task, conversion.plan, of, dataset)
+    return still_true(conversion.path_of(task), record, sources_of(task.item, of, dataset))
+
+
+def _written(conversion: Conversion, task: ImageTask) -> list[Path]:
+    """Give where an image lies once it was written; a single one before and after it became the output."""
+    path = conversion.path_of(task)
+    return [path, Workplace(conversion.out).image] if conversion.single else [path]
+
+
+def _bytes_of(task: ImageTask, dataset: Dataset) -> int:
+    """Give the size of the pixels of an image; 0 where its files cannot be read, and it will fail by name."""
+    item = task.item
+    try:
+        if item.fov:
+            fov = dataset.fovs[item.fov]
+            width, height = fov.size_px
+            (t, c, z), size = fov.shape[:3], fov.dtype.itemsize
+        else:
+            one = dataset.maps[item.map_id]
+            height, width = one.shape
+            first = next(tile.fov for tile in one.placement.tiles if tile.fov)
+            (t, _, z), c, size = first.shape[:3], len(one.channels), first.dtype.itemsize
+    except (TileReadError, StopIteration):
+        return 0
+    return t * c * z * size * width * height
+
+
+# --- running --------------------------------------------------------------------------------------------------
+def run_conversion(
+    conversion: Conversion,
+    strategy: Strategy = in_series,
+    on_progress: Progress | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> ExportReport:
+    """Run a conversion that passed every check; see :func:`convert_dataset`.
+
+    Raises
+    ------
+    PlanError
+        If another one is writing the output.
+    """
+    skipped = {task.path: _skipped(conversion, task) for task in conversion.tasks if task.path in conversion.done}
+    total = len(conversion.tasks)
+
+    def tell(result: ExportResult, done: int, _: int = 0) -> None:
+        if on_progress is not None:
+            on_progress(_named(conversion, result), len(skipped) + done, total)
+
+    for number, result in enumerate(skipped.values(), 1 - len(skipped)):
+        tell(result, number)
+    made: list[ExportResult] = []
+    if not conversion.finished:
+        workplace = Workplace(conversion.out)
+        with workplace.locked():
+            _begin(conversion, workplace)
+            jobs = _jobs(conversion, workplace)
+            made = JobRunner(jobs, on_progress=tell, cancel=cancel, strategy=strategy).run()
+            if len(made) + len(skipped) == total and all(result.ok for result in made):
+                _finish(conversion, workplace, made)
+            elif conversion.single:
+                workplace.end()
+    found = {**{f"image:{path}": one for path, one in skipped.items()}, **{one.item_id: one for one in made}}
+    ids = [f"image:{task.path}" for task in conversion.tasks]
+    results = [_named(conversion, found[one]) for one in ids if one in found]
+    return ExportReport(tuple(results), counted(results, total))
+
+
+def _skipped(conversion: Conversion, task: ImageTask) -> ExportResult:
+    path = next(path for path in _written(conversion, task) if path.is_dir())
+    metadata: dict[str, Any] = {"kind": conversion.plan.kind, "warnings": []}
+    return ExportResult(f"image:{task.path}", True, path, metadata=metadata, bytes=size_of(path), skipped=True)
+
+
+def _named(conversion: Conversion, result: ExportResult) -> ExportResult:
+    """Give a result with the path that its image has in the end."""
+    return replace(result, output_path=conversion.out) if conversion.single else result
+
+
+def _begin(conversion: Conversion, workplace: Workplace) -> None:
+    """Write what an unfinished conversion is known by, or check that it is what this one goes on with."""
+    if conversion.force:
+        workplace.clear()
+    begun = workplace.begun()
+    if begun is not None:
+        begun.check(conversion.state, conversion.out)  # somebody else may have begun since
+        remove_leftovers(workplace.folder)
+        remove_leftovers(conversion.out)
+    workplace.begin(conversion.state)
+    if not conversion.single:
+        _write_collection(conversion, unfinished=True)
+
+
+def _write_collection(conversion: Conversion, *, unfinished: bool) -> None:
+    """Write the groups that tell of all images; over those that are there, too."""
+    import zarr
+
+    version = conversion.plan.options.version
+    collection = _collection(conversion, unfinished)
+    attributes = {**collection_attributes(version), **collection.attributes()}
+    series = series_attributes([task.path for task in conversion.tasks], version)
+    for path, said in ((conversion.out / OME_GROUP, series), (conversion.out, attributes)):
+        group = zarr.open_group(path, mode="a", zarr_format=2 if version == "0.4" else 3)
+        group.attrs.put(said)
+        sync_folder(path)
+
+
+def _collection(conversion: Conversion, unfinished: bool = False) -> Collection:
+    """Give what is said of the places of all images; a single one says it itself, of ``"."``."""
+    dataset, tasks = conversion.dataset, conversion.tasks
+    images = {"." if conversion.single else task.path: task.place for task in tasks}
+    stage_y = dataset.stage_y if dataset.stage_y_stated else None
+    return Collection(stage_y=stage_y, unfinished=unfinished, images=images)
+
+
+def _finish(conversion: Conversion, workplace: Workplace, made: Sequence[ExportResult]) -> None:
+    """Let the output be what it was meant to be, and forget that it was unfinished."""
+    if conversion.single:
+        if workplace.image.exists():  # or else it was killed right after this
+            workplace.image.rename(conversion.out)
+            sync_folder(conversion.out.absolute().parent)
+    else:
+        known: dict[str, ImageInfo] = {result.item_id: result.metadata["info"] for result in made}
+        images = {
+            task.path: (task.place.fov, known.get(f"image:{task.path}") or ZarrImage(conversion.out / task.path).info)
+            for task in conversion.tasks
+        }
+        write_metadata_xml(conversion.out / OME_GROUP, images)
+        _write_collection(conversion, unfinished=False)
+    workplace.end()
+
+
+def _jobs(conversion: Conversion, workplace: Workplace) -> list[JobItem]:
+    opened = Opened(conversion.dataset)
+    alone = _collection(conversion) if conversion.single else None
+    recipe = _Recipe(opened, conversion.plan, export_plan(conversion.plan, conversion.dataset), alone)
+    left = [task for task in conversion.tasks if task.path not in conversion.done]
+    return [
+        JobItem(
+            item_id=f"image:{task.path}",
+            execute=partial(_make, recipe, task, conversion.state.sources[task.path]),
+            output_path=workplace.image if conversion.single else conversion.out / task.path,
+            metadata={"kind": conversion.plan.kind},
+            folder=True,
+        )
+        for task in left
+    ]
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What all images share."""
+
+    opened: Opened
+    plan: ConvertPlan
+    of: ExportPlan
+    alone: Collection | None
+
+
+def _make(recipe: _Recipe, task: ImageTask, state: str, folder: Path) -> Mapping[str, Any]:
+    """Write one image into a folder and read it back."""
+    dataset, options = recipe.opened.dataset, recipe.plan.options
+    _check_unchanged(task, state, dataset)
+    pixels = read_image(task, recipe.of, dataset)
+    witness = Witness()
+    source = replace(
+        pixels.source,
+        read=cancelling.checked(pixels.source.read),
+        provenance=record_of(task, recipe.plan, recipe.of, dataset),
+    )
+    write_ome_zarr(
+        folder,
+        witness.watched(source),
+        version=options.version,
+        compression=options.compression,
+        chunk=options.chunk,
+    )
+    if recipe.alone is not None:
+        _say_place(folder, recipe.alone)
+    info = read_back(folder, source, witness, check=cancelling.check)
+    _check_unchanged(task, state, dataset)
+    same = info.channel_names == source.channels
+    renamed = [] if same else [f"its channels are called {listing(info.channel_names)}"]
+    return {"warnings": [*pixels.warnings, *renamed], "info": info}
+
+
+def _say_place(folder: Path, place: Collection) -> None:
+    """Let an image that lies in no collection say itself what a collection would."""
+    import zarr
+
+    group = zarr.open_group(folder, mode="r+")
+    own: Any = group.attrs[OWN]
+    group.attrs[OWN] = {**own, "collection": place.attributes()[OWN]}
+
+
+def _check_unchanged(task: ImageTask, state: str, dataset: Dataset) -> None:
+    if state_of(task, dataset) != state:
+        raise TileReadError(f"{task.place.fov}: its files have changed since the conversion was begun")

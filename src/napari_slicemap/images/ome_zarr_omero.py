@@ -1,0 +1,87 @@
+"""What the ``omero`` block of an OME-Zarr image says of its channels: names, and how they are shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
+
+from .ome_zarr_groups import ome_attributes
+from .ome_zarr_metadata import OWN
+
+_LARGEST = 1e300
+_COLOR = re.compile("#?([0-9a-fA-F]{6})")
+
+
+def channel_names(attributes: dict[str, Any]) -> list[str]:
+    """Give the names of the channels as stated, one for each that is listed; empty for one without a name."""
+    return [str(channel.get("label") or "").strip() for channel in _channels(attributes)]
+
+
+def channel_settings(
+    attributes: dict[str, Any], names: Sequence[str], problems: list[str], where: str
+) -> dict[str, dict[str, Any]]:
+    """Read how channels are shown.
+
+    Parameters
+    ----------
+    attributes : dict
+        Of the image.
+    names : sequence of str
+        What its channels are called here.
+    problems : list of str
+        What is wrong and left out is added here.
+    where : str
+        The image, for messages.
+
+    Returns
+    -------
+    dict
+        Channel → ``color`` (``#rrggbb``), ``contrast_limits`` (low, high), ``visible``, ``gamma``; each only where
+        stated.
+    """
+    channels = _channels(attributes)
+    if not channels:
+        return {}
+    if len(channels) != len(names):
+        problems.append(f"{where}: omero lists {len(channels)} channels, the image has {len(names)}; it is left out")
+        return {}
+    own = attributes.get(OWN)
+    gammas = own.get("gamma") if isinstance(own, dict) else None
+    made = {}
+    for name, channel in zip(names, channels, strict=True):
+        gamma = gammas.get(channel.get("label")) if isinstance(gammas, dict) else None
+        made[name] = _settings(channel, gamma, f"{where}: channel {name}", problems)
+    return made
+
+
+def _channels(attributes: dict[str, Any]) -> list[Mapping[str, Any]]:
+    omero = ome_attributes(attributes).get("omero")
+    listed = omero.get("channels") if isinstance(omero, dict) else None
+    return [one if isinstance(one, dict) else {} for one in listed] if isinstance(listed, list) else []
+
+
+def _settings(channel: Mapping[str, Any], gamma: object, where: str, problems: list[str]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    color, window, active = (channel.get(key) for key in ("color", "window", "active"))
+    if isinstance(color, str) and (found := _COLOR.fullmatch(color)):
+        made["color"] = f"#{found[1].lower()}"
+    elif color is not None:
+        problems.append(f"{where}: its omero colour is {color!r:.40}, expected rrggbb; it is left out")
+    if window is not None:
+        start, end = (window.get(key) if isinstance(window, dict) else window for key in ("start", "end"))
+        if _is_number(start) and _is_number(end) and start < end:
+            made["contrast_limits"] = (float(start), float(end))
+        elif start is not None or end is not None:
+            problems.append(
+                f"{where}: its omero window goes from {start!r:.40} to {end!r:.40}, expected to rise; it is left out"
+            )
+    if isinstance(active, bool):
+        made["visible"] = active
+    if _is_number(gamma) and gamma > 0:
+        made["gamma"] = float(gamma)
+    return made
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
