@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -99,3 +100,20 @@ def test_plain_numbers_load_no_pint() -> None:
         "import sys; from napari_slicemap.units import length_um; length_um('0.39'); assert 'pint' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "known"),
+    [
+        pytest.param("napari_slicemap.project:Project", "pixel_size_um", {}, id="project, pixel size"),
+        pytest.param("napari_slicemap.project:Project", "slice_thickness_um", {}, id="project, slice thickness"),
+        pytest.param("napari_slicemap.render.scale_bar:ScaleBarStyle", "length_um", {}, id="scale bar"),
+    ],
+)
+def test_fields_that_are_lengths(model: str, field: str, known: dict[str, object]) -> None:
+    room, _, name = model.partition(":")
+    kind = getattr(import_module(room), name)
+    assert getattr(kind.model_validate({**known, field: "390 nm"}), field) == pytest.approx(0.39, rel=1e-12)
+    for wrong in ("5,5 um", "390 furlongs²", "0 nm", "-3 um"):
+        with pytest.raises(ValidationError, match=field):
+            kind.model_validate({**known, field: wrong})

@@ -477,6 +477,8 @@ def read_columns(path: str | os.PathLike[str]) -> tuple[dict[str, list[str]], li
     FileFormatError
         As :func:`read_table`.
     """
+    if (plain := _plain_columns(read_text(path), Path(path))) is not None:
+        return plain
     header, lines = _csv_lines(path)
     numbers: list[int] = []
     columns: list[list[str]] = [[] for _ in header]
@@ -485,6 +487,26 @@ def read_columns(path: str | os.PathLike[str]) -> tuple[dict[str, list[str]], li
         for column, cell in zip(columns, cells, strict=True):
             column.append(cell)
     return dict(zip(header, columns, strict=True)), numbers
+
+
+def _plain_columns(text: str, path: Path) -> tuple[dict[str, list[str]], list[int]] | None:
+    """Split a table that has no quotes and a first cell in each row; any other is left to the csv module."""
+    text = text.replace("\r\n", "\n").removesuffix("\n")
+    if '"' in text or "\r" in text:
+        return None
+    head, *lines = text.split("\n")
+    header = [cell.strip() for cell in head.split(",")]
+    commas = len(header) - 1
+    if not lines or not header[0] or max(map(len, lines)) > csv.field_size_limit():
+        return None
+    if any(line.count(",") != commas for line in lines):
+        return None
+    cells = ",".join(lines).split(",")
+    columns = [[cell.strip() for cell in cells[start :: commas + 1]] for start in range(commas + 1)]
+    if not all(columns[0]):  # a row of blanks is none
+        return None
+    _check_header(header, (), f"{path}, line 1")
+    return dict(zip(header, columns, strict=True)), list(range(2, len(lines) + 2))
 
 
 def _csv_lines(

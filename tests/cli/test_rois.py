@@ -110,3 +110,25 @@ def test_a_format_that_is_none_is_told(slicemap: Shell, marked: Path, tmp_path: 
     code, _, err = slicemap("rois", "export", marked, tmp_path / "r.csv", "--format", "svg")
     assert code == 2
     assert "--format svg: there is csv, geojson, shapes, ome-xml" in err
+
+
+def test_a_wafer_file_goes_where_it_is_told_and_is_known_again(slicemap: Shell, marked: Path, tmp_path: Path) -> None:
+    file = tmp_path / "w.magc"
+    file.write_text("[sections.0000]\npolygon = 1,2,5,2,5,4\n[landmarks.0000]\nlocation = 1,1\n")
+    code, _, err = slicemap("rois", "import", marked, file)
+    assert code == 2
+    assert "there is no map w; name the one that shows this wafer" in err
+    code, out, err = slicemap("rois", "import", marked, file, "--map", "8")
+    assert (code, out) == (0, "1 new, 0 replaced, 0 as they were\n")
+    assert "landmarks (1) have no counterpart here" in err
+    assert slicemap("rois", "import", marked, file, "--map", "8")[1] == "0 new, 0 replaced, 1 as they were\n"
+    assert list(RoiTable.read(marked / "rois.csv"))[-1].map_id == "8"
+
+
+def test_ome_xml_says_itself_what_rois_are_on(slicemap: Shell, marked: Path, tmp_path: Path) -> None:
+    file = tmp_path / "r.ome.xml"
+    before = list(RoiTable.read(marked / "rois.csv"))
+    assert slicemap("rois", "export", marked, file)[1].startswith("4 ROIs written")
+    RoiTable().write(marked / "rois.csv")
+    assert slicemap("rois", "import", marked, file)[1].startswith("4 new")
+    assert list(RoiTable.read(marked / "rois.csv")) == before

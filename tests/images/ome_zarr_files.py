@@ -18,7 +18,10 @@ PIXEL_UM = 0.5
 
 def write_group(path: Path, ome: Mapping[str, Any], *, version: int = 3, **own: Any) -> Path:
     """A group with OME-Zarr attributes: 0.5 (Zarr v3) or 0.4 (v2), and others beside them."""
-    attributes = {"ome": {"version": "0.5", **ome}} if version == 3 else dict(ome)
+    attributes: dict[str, Any] = {"ome": {"version": "0.5", **ome}}
+    if version == 2:
+        attributes = {**ome, "multiscales": [{"version": "0.4", **one} for one in ome.get("multiscales", ())]}
+        attributes = {key: value for key, value in attributes.items() if value}
     zarr.create_group(path, zarr_format=version, attributes={**attributes, **own})  # type: ignore[arg-type]
     return path
 
@@ -45,7 +48,7 @@ def multiscales(
             shift = pixel * (2**n - 1) / 2
             steps.append({"type": "translation", "translation": [at[a] + shift if a in at else 0.0 for a in axes]})
         datasets.append({"path": path, "coordinateTransformations": steps})
-    return [{"axes": said, "datasets": datasets, "version": "0.4", **({"name": name} if name else {})}]
+    return [{"axes": said, "datasets": datasets, **({"name": name} if name else {})}]
 
 
 def write_image(
@@ -66,10 +69,10 @@ def write_image(
     if channels:
         ome["omero"] = {"channels": [dict(channel) for channel in channels]}
     write_group(path, ome, version=version, **({"napari_slicemap": own} if own else {}))
-    data = pixels(seed, shape)
+    data, names = pixels(seed, shape), {"dimension_names": list("cyx"[-len(shape) :])} if version == 3 else {}
     for n, level in enumerate(levels):
         if level not in absent:
-            write_zarr(path / level, data[..., :: 2**n, :: 2**n], zarr_format=version)
+            write_zarr(path / level, data[..., :: 2**n, :: 2**n], zarr_format=version, **names)
     if labels is not None:
         write_group(path / "labels", {"labels": list(labels)}, version=version)
     for name, sizes in (labels or {}).items():

@@ -63,14 +63,14 @@ def test_files_that_share_a_stem_are_named_with_their_suffix(tmp_path: Path) -> 
 
 
 def test_files_that_are_not_read_are_told(tmp_path: Path) -> None:
-    (tmp_path / "a.ibw").touch()
-    assert AfmFiles().detect(tmp_path / "a.ibw")
-    with pytest.raises(FileFormatError, match=r"a\.ibw: .*\.ibw files are not read"):
-        AfmFiles().read(tmp_path / "a.ibw", options(tmp_path))
+    (tmp_path / "a.spm").touch()
+    assert AfmFiles().detect(tmp_path / "a.spm")
+    with pytest.raises(FileFormatError, match=r"a\.spm: .*\.spm files are not read"):
+        AfmFiles().read(tmp_path / "a.spm", options(tmp_path))
     write_wsxm(tmp_path / "b.top")
     made = AfmFiles().read(tmp_path, options(tmp_path))
     assert list(made.fovs) == ["b"]
-    assert "a.ibw: cannot be read" in made.problems[0]
+    assert "a.spm: cannot be read" in made.problems[0]
 
 
 @pytest.mark.parametrize("save", [save_npz_bundle, save_h5_bundle])

@@ -68,7 +68,7 @@ def write_site(
     folder = plate / f"TimePoint_{t}" / ("" if z is None else f"ZStep_{z}")
     step = (z or 0) if copy_of is None else copy_of
     data = pixels(seed_of(well, site, wave, t, step), SIZE)
-    known = description(**{"wave": wave, "site": site, "z": 100.0 + 2.5 * step, "second": 30 * t + step, **said})
+    known = description(**{"wave": wave, "site": site, "z": 100.0 + 2.5 * step, "second": 20 * t + step, **said})
     return write_tiff(
         folder / f"9_{well}_s{site}_w{wave}.TIF", data, description=known, software="MetaSeries", metadata=None
     )
@@ -175,6 +175,13 @@ def test_plates_below_a_folder(tmp_path: Path) -> None:
     assert MetaXpress().detect(tmp_path) == ""
 
 
+def test_plates_of_one_name_are_refused(tmp_path: Path) -> None:
+    for place in ("a b/c", "a/b c", "d/c", "d/b c"):
+        write_site(tmp_path / place, "B03", 1, 1)
+    with pytest.raises(FileFormatError, match="two of its plates have the same name"):
+        read(tmp_path)
+
+
 # --- time points and z steps -------------------------------------------------------------------------------------
 def test_time_points_and_when_they_were(tmp_path: Path) -> None:
     for t in (1, 2, 4):
@@ -272,7 +279,16 @@ def test_a_site_that_states_no_position_is_not_placed_beside_others(tmp_path: Pa
         ("B03 s1", (1018.0, 500.0), None),
         ("B04 s1", None, (0.0, 0.0)),
     ]
-    assert "9_B03_s2_w1.TIF: it states no stage position" in made.problems[0]
+    assert "sites state no stage position, so as to lie on a map: B03 s2" in made.problems[0]
+
+
+def test_positions_are_used_once_the_pixel_size_is_known(tmp_path: Path) -> None:
+    for site in (1, 2):
+        write_site(tmp_path, "B03", site, 1, spatial_calibration_state="off")
+    dataset = open_dataset(tmp_path)
+    assert (list(dataset.maps), [one.field for one in dataset.missing]) == ([], ["pixel_size_um"])
+    assert "sites state no pixel size, so as to lie on a map: B03 s1, B03 s2" in dataset.problems[0]
+    assert open_dataset(tmp_path, pixel_size_um=1.5).maps["B03"].shape == (10, 26)
 
 
 @pytest.mark.parametrize(
@@ -304,14 +320,18 @@ KEYS = ["spatial_calibration_x", "stage_position_x", "z_position", "acquisition_
 @settings(max_examples=25)
 @given(
     key=st.sampled_from(KEYS),
-    value=st.sampled_from(["", "nan", "1e999", "9" * 40, "٣", "on"]) | st.text("0123456789.-", max_size=5),
+    value=st.sampled_from(["", "nan", "1e999", "9" * 40, "٣", "on", "00010101 00:00:00.000"])
+    | st.text("0123456789.-", max_size=5),
 )
 def test_any_metadata_is_read_or_named(tmp_path_factory: pytest.TempPathFactory, key: str, value: str) -> None:
     root = tmp_path_factory.mktemp("any")
-    write_site(root, "B03", 1, 1, **{key: value})
+    for t in (1, 2):
+        write_site(root, "B03", 1, 1, t=t, **{key: value})
     said = str(root)
     try:
-        made = [fov.read()[0] for fov in open_dataset(root).fovs.values()]
+        (fov,) = open_dataset(root).fovs.values()
+        made = [fov.read()[0]]
+        assert fov.times_s in {None, (0.0, 20.0), (0.0, 0.0)}
     except SlicemapError as error:
         made, said = [], str(error)
     assert str(root) in said

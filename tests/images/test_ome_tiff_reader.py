@@ -128,7 +128,7 @@ def test_a_folder_of_folders_is_a_map_each(tmp_path: Path) -> None:
             write_image(tmp_path / slide / f"tile_{number}.ome.tif", pixels(number, SIZE), "YX", Plane=stage(6, 9, 1))
     write_image(tmp_path / "exports" / "figure.ome.tif", pixels(3, SIZE), "YX")
     skipped = frozenset({tmp_path / "exports"})
-    made = OmeTiff().read(tmp_path, options(tmp_path, skip=skipped))
+    made = OmeTiff().read(tmp_path, options(tmp_path, skip=skipped, pixel_size_um=0.5))
     assert [(one.map_id, one.fov) for one in made.positions] == [
         ("s1", "s1 tile_0"),
         ("s1", "s1 tile_1"),
@@ -305,6 +305,16 @@ def test_positions_have_a_unit(tmp_path: Path, x: str, unit: str | None, said: f
         assert said in found.problems[0]
 
 
+def test_positions_are_used_once_the_pixel_size_is_known(tmp_path: Path) -> None:
+    for number in (0, 1):
+        write_image(tmp_path / f"tile_{number}.ome.tif", pixels(number, SIZE), "YX", Plane=stage(6 * number, 9, 1))
+    dataset = open_dataset(tmp_path)
+    assert (list(dataset.maps), [one.field for one in dataset.missing]) == ([], ["pixel_size_um"])
+    assert "2 images state no pixel size that could be used" in dataset.problems[0]
+    stated = open_dataset(tmp_path, pixel_size_um="500 nm")
+    assert (stated.maps[tmp_path.name].shape, stated.problems) == ((9, 24), [])
+
+
 def test_our_own_files_state_the_centre_of_the_first_px(tmp_path: Path) -> None:
     path = tmp_path / "a.ome.tif"
     source = ImageSource.of(pixels(0, (1, 1, 1, *SIZE)), ("a",), pixel_size_um=0.5, position_um=(100.0, 50.0))
@@ -468,7 +478,7 @@ def test_positions_and_sizes_of_mcd_xml(
 def test_mcd_xml_beside_positions_of_other_microscopes(tmp_path: Path) -> None:
     mcd_file(tmp_path)
     write_image(tmp_path / "other.ome.tif", pixels(1, SIZE), "YX", Plane=stage(5, 6, 1))
-    made = OmeTiff().read(tmp_path, options(tmp_path))
+    made = OmeTiff().read(tmp_path, options(tmp_path, pixel_size_um=0.5))
     assert [(one.fov, one.center_um) for one in made.positions] == [("other", (5.0, 6.0))]
     assert made.stage_y == "down"
     assert "1 image states no stage position" in made.problems[0]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import pixels
@@ -326,6 +327,16 @@ def test_a_well_in_which_two_fields_state_no_place_is_put_in_a_grid(tmp_path: Pa
     assert made.problems[0].endswith("A01 0, A01 2 state no place, so all fields of A01 are put in a grid")
 
 
+def test_a_field_that_cannot_be_read_leaves_the_others_where_they_are(tmp_path: Path) -> None:
+    path = write_plate(tmp_path / "p.zarr", {"A/1": [(5, 0), (315, 0), (625, 0)]})
+    (path / "A" / "1" / "1" / "0" / "zarr.json").write_text("{")
+    made = read(path)
+    assert centers(made) == {"A01 0": (5 + NORM[0], NORM[1]), "A01 2": (625 + NORM[0], NORM[1])}
+    assert len(made.problems) == 1
+    with pytest.raises(TileReadError, match=r"^FOV A01 1: .*cannot be read as a Zarr image"):
+        made.fovs["A01 1"].read()
+
+
 def test_fields_of_several_acquisitions_lie_on_maps_of_their_own(tmp_path: Path) -> None:
     corners = [(5, 5), (315, 5), (5, 5), (315, 5)]
     path = write_plate(tmp_path / "p.zarr", {"A/1": corners}, acquisitions={"A/1": [0, 0, 1, 1]})
@@ -618,6 +629,44 @@ def test_changed_bytes_in_real_files(tmp_path: Path, real_data: Path, name: str)
     _fuzz(path, sorted(one for one in path.rglob("*") if one.name in ("zarr.json", ".zattrs", ".zarray")), 500)
 
 
+def _places(said: Any) -> Iterator[tuple[Any, Any]]:
+    """Give where each value within JSON stands: what holds it, and its key."""
+    keys = list(said) if isinstance(said, dict) else range(len(said)) if isinstance(said, list) else ()
+    for key in keys:
+        yield said, key
+        yield from _places(said[key])
+
+
+plain = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.sampled_from(["..", "/", "0"])
+)
+values = st.recursive(
+    plain, lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=4), one, max_size=2), max_leaves=5
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["6001240_labels_v0.5.zarr", "tubhiswt4D_sub.zarr"])
+@settings(max_examples=500)
+@given(data=st.data())
+def test_changed_values_in_real_files(tmp_path: Path, real_data: Path, name: str, data: st.DataObject) -> None:
+    path = tmp_path / name
+    if not path.exists():
+        shutil.copytree(real_data / "omezarr" / name, path, copy_function=shutil.copyfile)
+    files = sorted(one for one in path.rglob("*") if one.name in ("zarr.json", ".zattrs", ".zarray"))
+    file = files[data.draw(st.integers(0, len(files) - 1))]
+    before = file.read_bytes()
+    said = json.loads(before)
+    places = list(_places(said))
+    holder, key = places[data.draw(st.integers(0, len(places) - 1))]
+    holder[key] = data.draw(values)
+    file.write_text(json.dumps(said))
+    try:
+        _opens_or_says_why(path, name)
+    finally:
+        file.write_bytes(before)
+
+
 # --- real data -----------------------------------------------------------------------------------------------
 def test_real_images(real_data: Path) -> None:
     made = open_dataset(real_data / "omezarr")
@@ -635,9 +684,9 @@ def test_real_images(real_data: Path) -> None:
     np.testing.assert_array_equal(sharded.read_labels("mask", "0", sharded.bounds), labels[0, 0])
     assert (tubhis.shape, tubhis.pixel_size_um, tubhis.times_s) == ((3, 1, 2, 512, 512), 1.0, (0.0, 1.0, 2.0))
     assert tubhis.masks["embryo"].shape == (3, 2, 512, 512)
-    settings = OmeZarr().read(real_data / "omezarr", options(real_data / "omezarr")).channel_settings
-    assert settings["Dapi"] == {"color": "#ffff00", "contrast_limits": (0.0, 1500.0), "visible": True}
-    assert settings["channel_0"]["contrast_limits"] == (54.0, 107.0)
+    shown = OmeZarr().read(real_data / "omezarr", options(real_data / "omezarr")).channel_settings
+    assert shown["Dapi"] == {"color": "#ffff00", "contrast_limits": (0.0, 1500.0), "visible": True}
+    assert shown["channel_0"]["contrast_limits"] == (54.0, 107.0)
 
 
 def test_an_image_within_is_described_alike(real_data: Path) -> None:

@@ -53,6 +53,10 @@ class TestSectionImages(ReaderContract):
         made = open_dataset(tmp_path, tiles={"pattern": "image_{index}.tif", "rows": 2, "columns": 2})
         assert {name: one.shape for name, one in made.maps.items()} == {tmp_path.name: (40, 48)}
 
+    def test_an_overlap_of_sections_is_told_to_be_no_use(self, tmp_path: Path) -> None:
+        (problem,) = open_dataset(self.build(tmp_path), tiles={"overlap": "10 %"}).problems
+        assert "each image is taken for a slice; state --tiles as well" in problem
+
 
 @pytest.mark.parametrize(
     ("names", "slices"),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from builders import CHANNELS, fov_folders, pixels, write_tiff
 from napari_slicemap import ChannelSettings, Dataset, open_dataset
+from napari_slicemap.dataset import init_dataset
 from napari_slicemap.errors import FileFormatError, SlicemapError, TileReadError
 from napari_slicemap.images.acquisition import Acquisition
 from napari_slicemap.images.readers import find_reader
@@ -76,7 +77,7 @@ def test_an_overlap_that_nobody_states_is_told(tmp_path: Path) -> None:
     write_tiles(tmp_path, "a_x0_y0.tif", "a_x1_y1.tif")
     for stated in ({}, {"pattern": "a_x{col}_y{row}.tif"}):
         (one,) = read(tmp_path, **stated).missing
-        assert (one.what, one.option, one.field) == ("overlap of the tiles", "--overlap 10%", "tiles.overlap")
+        assert (one.what, one.option, one.field) == ("overlap of the tiles", "--overlap 10%", "tiles")
 
 
 def test_channels_planes_and_times_in_files_of_their_own(tmp_path: Path) -> None:
@@ -135,6 +136,13 @@ def test_a_stated_grid_counts_names_that_only_count(tmp_path: Path) -> None:
     made = open_dataset(tmp_path, tiles={"columns": 2, "overlap": "4 px"})
     assert (made.layout, made.why) == ("tile-files", "as stated")
     assert made.maps[tmp_path.name].shape == (36, 44)
+
+
+def test_a_project_keeps_how_names_are_read(tmp_path: Path) -> None:
+    write_tiles(tmp_path, "a_1.tif", "a_2.tif")
+    init_dataset(tmp_path, tiles={"pattern": "a_{index}.tif", "columns": 1, "overlap": "5 px"})
+    made = open_dataset(tmp_path)
+    assert (made.layout, [one.shape for one in made.maps.values()]) == ("tile-files", [(35, 24)])
 
 
 def test_files_named_otherwise_are_told(tmp_path: Path) -> None:

@@ -141,9 +141,9 @@ def test_a_shift_without_limit_is_limited_by_the_tiles(tmp_path: Path, image: np
 
 
 def test_a_heap_of_tiles_is_not_compared_each_with_each(tmp_path: Path, image: np.ndarray) -> None:
-    place_of_all = np.zeros((14, 2))
+    place_of_all = np.zeros((10, 2))
     found = registered(write_tiles(tmp_path, cut(image, place_of_all.astype(int) + 10), place_of_all))
-    assert len(found.pairs) == 5 * 8 + 8 + 7 * 8 // 2
+    assert len(found.pairs) == 8 + 8 + sum(range(8))
     assert found.largest_move_px < 0.1
 
 

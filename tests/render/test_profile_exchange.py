@@ -149,6 +149,17 @@ def test_an_image_that_names_no_channels_takes_them_in_order(tmp_path: Path, ver
     assert read_profiles(image).profiles[0].channels == PROFILE.channels
 
 
+def test_channels_of_one_label_keep_it(tmp_path: Path) -> None:
+    image = write_ome_zarr(tmp_path / "i.zarr", pixels(1, (2, 8, 8)), channels=("x", "x"))
+    one = Profile(name="p", channels={"x (C1)": ChannelSettings("red", (3, 5), 2.0)})
+    write_into_image(image, one)
+    assert [(found["label"], found["active"]) for found in attributes(image)["omero"]["channels"]] == [
+        ("x", False),
+        ("x", True),
+    ]
+    assert read_profiles(image).profiles[0].channels["x (C1)"] == one.channels["x (C1)"]
+
+
 def test_what_an_image_cannot_take(tmp_path: Path) -> None:
     other = write_ome_zarr(tmp_path / "a.zarr", pixels(1, (2, 8, 8)), channels=("x", "y"))
     before = (other / "zarr.json").read_bytes()

@@ -144,7 +144,8 @@ def test_a_broken_byte_gives_a_right_answer_or_a_named_error(tmp_path: Path, whe
 
 @pytest.mark.slow
 def test_broken_bytes_of_the_real_wafer(real_data: Path, tmp_path: Path) -> None:
-    good = (real_data / "wafer" / "wafer_example1.magc").read_bytes()
+    whole = (real_data / "wafer" / "wafer_example1.magc").read_bytes()
+    good = whole[: whole.index(b"[sections.0020]")]  # what follows is more of the same
     random, path = np.random.default_rng(8), tmp_path / "w.magc"
     for _ in range(500):
         raw = np.frombuffer(good, np.uint8).copy()
@@ -157,7 +158,7 @@ def test_broken_bytes_of_the_real_wafer(real_data: Path, tmp_path: Path) -> None
             assert str(path) in str(error)  # noqa: PT017
             continue
         told = [one for one in found.problems if "no counterpart" not in one]
-        assert len(found.rois) + len(told) >= 863
+        assert len(found.rois) + len(told) >= 17
 
 
 def test_the_real_wafer(real_data: Path) -> None:

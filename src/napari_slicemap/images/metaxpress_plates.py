@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -76,8 +77,9 @@ def find_plates(path: Path, *, alone: bool) -> list[Path]:
 
 
 def _folders(path: Path) -> list[Path]:
-    found = (one for one in path.iterdir() if not one.name.startswith(".") and one.name not in _OTHER_FOLDERS)
-    return sorted(one for one in found if one.is_dir())
+    with os.scandir(path) as entries:  # it knows folders without asking of each of many thousand files
+        found = [one.name for one in entries if one.is_dir()]
+    return sorted(path / name for name in found if not name.startswith(".") and name not in _OTHER_FOLDERS)
 
 
 def _places(plate: Path) -> Iterator[tuple[int, int, Path]]:
@@ -96,8 +98,8 @@ def _places(plate: Path) -> Iterator[tuple[int, int, Path]]:
 
 def _numbered(path: Path, name: str) -> list[tuple[int, Path]]:
     pattern = re.compile(rf"{name}_([0-9]{{1,9}})", re.IGNORECASE)
-    found = ((pattern.fullmatch(one.name), one) for one in path.iterdir())
-    return sorted((int(match[1]), one) for match, one in found if match and one.is_dir())
+    found = ((pattern.fullmatch(one.name), one) for one in _folders(path))
+    return sorted((int(match[1]), one) for match, one in found if match)
 
 
 # --- what a plate holds ------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -195,7 +196,7 @@ def place(
                 slice_id or map_id,
             )
     sizes = [_pixel_size(position, fovs.get(position.fov)) for position in positions]
-    base = pixel_size_um or usual_pixel_size([size for size in sizes if size])
+    base = pixel_size_um or usual_pixel_size(Counter(size for size in sizes if size))
     # what cannot be read has the usual pixel size: the map keeps its place, and says so when its pixels are wanted
     tiles = [
         _tile(map_id, position, fovs.get(position.fov), base if size is None else size or None)

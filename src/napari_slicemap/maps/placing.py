@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
@@ -107,7 +106,8 @@ def boxes_of(table: PositionTable, stage_y: StageY, pixel_size_um: float | None 
     known = table.pixel_sizes_um[~np.isnan(table.pixel_sizes_um)]
     if table.in_um and len(known) < len(table):
         return None
-    base = pixel_size_um or usual_pixel_size(known.tolist())
+    values, counts = np.unique(known, return_counts=True)
+    base = pixel_size_um or usual_pixel_size(dict(zip(values.tolist(), counts.tolist(), strict=True)))
     with np.errstate(all="ignore"):  # what is out of bounds is found below
         if table.in_um:
             halves = table.sizes_px * table.pixel_sizes_um[:, None] / 2
@@ -139,10 +139,10 @@ def _ratios(pixel_sizes: NDArray[np.float64], base: float | None) -> NDArray[np.
     return np.where(np.isnan(ratios) | (abs(ratios - 1.0) <= SAME_PIXEL_SIZE), 1.0, ratios)
 
 
-def usual_pixel_size(sizes: Iterable[float]) -> float | None:
-    """Give the most usual size; the finest of them where two are equally usual."""
+def usual_pixel_size(counts: Mapping[float, int]) -> float | None:
+    """Give the most usual of some sizes (size → how many have it); the finest of them where two are equally usual."""
     groups: list[tuple[float, int]] = []
-    for size, count in sorted(Counter(sizes).items()):
+    for size, count in sorted(counts.items()):
         if groups and size <= groups[-1][0] * (1 + SAME_PIXEL_SIZE):
             groups[-1] = groups[-1][0], groups[-1][1] + count
         else:

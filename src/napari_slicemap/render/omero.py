@@ -98,10 +98,14 @@ def _number(value: object) -> float | None:
 
 def _labels(channels: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name channels as images do: those without a label by their number, those that stand twice by it, too."""
-    stated = [str(one.get("label") or "").strip() for one in channels]
+    stated = [_label(one) for one in channels]
     if not all(stated):
         return [f"C{number}" for number in range(len(stated))]
     return [name if stated.count(name) == 1 else f"{name} (C{number})" for number, name in enumerate(stated)]
+
+
+def _label(channel: Mapping[str, Any]) -> str:
+    return str(channel.get("label") or "").strip()
 
 
 def _settings(channel: Mapping[str, Any], gamma: float) -> ChannelSettings:
@@ -183,7 +187,7 @@ def write_into_image(folder: Path, profile: Profile) -> list[str]:
         raise FileFormatError(f"{file}: omero does not describe the {count} channels of the image")
     channels, told = _channels(before, profile, folder)
     holder["omero"] = {**block, "channels": channels}
-    _keep_gammas(attributes, profile, [str(one["label"]) for one in channels])
+    _keep_gammas(attributes, profile, _labels(channels))
     write_json(file, data)
     return [*_unsaid(profile), *told, *_stale(folder, file, attributes)]
 
@@ -193,7 +197,7 @@ def _channels(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     told: list[str] = []
     labels, wanted = _labels(before), dict(profile.channels)
-    if not any(str(one.get("label") or "").strip() for one in before) and len(before) == len(wanted):
+    if not any(map(_label, before)) and len(before) == len(wanted):
         labels = list(wanted)
         told.append(f"{folder}: it named no channels, and has those of the profile now, in their order")
     if not set(labels) & set(wanted):
@@ -204,7 +208,7 @@ def _channels(
         hidden = ChannelSettings("#ffffff", (0.0, 1.0), visible=False)
         entry, more = _entry(label, settings or hidden, old)
         # of a channel that the profile does not have, all that is known stays but that it is shown
-        made.append(entry if settings else {**entry, **old, "label": label, "active": False})
+        made.append(entry if settings else {**entry, **old, "label": entry["label"], "active": False})
         told += more if settings else [f"{folder}: channel {label} is not in the profile, and is hidden"]
     if wanted:
         told.append(f"{folder}: it has no channel {listing(wanted)}; left out")
@@ -223,7 +227,7 @@ def _entry(name: str, settings: ChannelSettings, old: Mapping[str, Any]) -> tupl
     window: Mapping[str, Any] = stated if isinstance(stated, Mapping) else {}
     lowest, highest = (_number(window.get(key)) for key in ("min", "max"))
     entry = {
-        "label": name,
+        "label": _label(old) or name,
         "color": settings.color.removeprefix("#").upper(),
         "window": {
             **window,

@@ -198,3 +198,36 @@ def write_gwy(path: Path, components: dict[str, tuple[str, Any]] | None = None) 
 
 
 WRITERS[".gwy"] = write_gwy
+
+
+def write_ibw(
+    path: Path,
+    planes: dict[str, np.ndarray] | None = None,
+    *,
+    order: str = "<",
+    steps: tuple[float, float] = (2e-9, 2e-9),
+    units: tuple[bytes, bytes] = (b"m", b"m"),
+    note: bytes = b"ScanRate: 1\r",
+    labelled: bool = True,
+    **changes: int,
+) -> Path:
+    """Write layers ``(H, W)`` by name, each from the lowest row up; `changes` are numbers of the header."""
+    planes = {"HeightTrace": numbers(1, 4, 5)[0] * 1e-9} if planes is None else planes
+    first = next(iter(planes.values()))
+    dtype = np.dtype("f8") if first.dtype.kind == "f" else first.dtype
+    known = {"kind": {"f8": 4, "i2": 0x10}[dtype.str[1:]], "width": first.shape[1], "height": first.shape[0]}
+    known |= {"layers": len(planes), "depth": 0, "version": 5, "note_bytes": len(note), **changes}
+    data = b"".join(one[::-1].astype(dtype.newbyteorder(order)).tobytes() for one in planes.values())
+    labels = b"".join(name.encode().ljust(32, b"\0") for name in ("", *planes)) if labelled else b""
+    sizes = (0, known["note_bytes"], 0, 0, 0, 0, 0, 0, 0, len(labels), 0, 0, 0, 0)
+    header = struct.pack(f"{order}hhi14i", known["version"], 0, 320 + len(data), *sizes)
+    wave = struct.pack(f"{order}12xih50x", first.size * len(planes), known["kind"])
+    wave += struct.pack(f"{order}4i", *(known[axis] for axis in ("width", "height", "layers", "depth")))
+    wave += (
+        struct.pack(f"{order}4d4d", *steps, 1, 1, 0, 0, 0, 0) + b"m\0\0\0" + b"".join(u.ljust(4, b"\0") for u in units)
+    )
+    path.write_bytes(header + wave.ljust(320, b"\0") + data + note + labels)
+    return path
+
+
+WRITERS[".ibw"] = write_ibw

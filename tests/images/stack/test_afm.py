@@ -27,6 +27,7 @@ from .afm_files import (
     numbers,
     write_asd,
     write_gwy,
+    write_ibw,
     write_jpk,
     write_topostats,
     write_wsxm,
@@ -162,6 +163,18 @@ def test_jpk_that_is_wrong(tmp_path: Path, tags: list[Any] | None, changes: dict
         read_afm(path)
 
 
+def test_jpk_page_that_is_not_where_it_is_said_to_be(tmp_path: Path) -> None:
+    path = write_jpk(tmp_path / "a.jpk")
+    with tifffile.TiffFile(path) as file:
+        second, third = file.pages[1].offset, file.pages[2].offset
+    content = bytearray(path.read_bytes())
+    at = content.index(struct.pack(">I", third), second)
+    content[at : at + 4] = struct.pack(">I", 2**31)
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match=r"a\.jpk: page 2 is said to be at byte 2147483648, and is not there"):
+        read_afm(path)
+
+
 @pytest.mark.parametrize("dtype", ["<i2", "<f4", "<f8"])
 @pytest.mark.parametrize("suffix", [".top", ".stp"])
 def test_wsxm(tmp_path: Path, suffix: str, dtype: str) -> None:
@@ -260,6 +273,44 @@ def _image(**changes: Any) -> dict[str, Any]:
 def test_gwy_that_is_wrong(tmp_path: Path, components: dict[str, Any], message: str) -> None:
     path = write_gwy(tmp_path / "a.gwy", components)
     with pytest.raises(FileFormatError, match=rf"a\.gwy: .*{message}"):
+        read_afm(path)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_ibw(tmp_path: Path, order: str) -> None:
+    planes = {"HeightTrace": numbers(1, 4, 5)[0] * 1e-9, "PhaseTrace": numbers(1, 4, 5)[0] + 0.5, "a": np.ones((4, 5))}
+    path = write_ibw(tmp_path / "a.ibw", {"PhaseRetrace": planes["PhaseTrace"] + 1, **planes}, order=order)
+    stack = read_afm(path)
+    assert (stack.channel, stack.pixel_size_nm) == ("HeightTrace", pytest.approx(2))
+    np.testing.assert_allclose(stack.data, numbers(1, 4, 5), rtol=1e-12)
+    phase = read_afm(path, "PhaseTrace")
+    np.testing.assert_array_equal(phase.data[0], planes["PhaseTrace"])
+    assert phase.provenance["acquisition"]["unit"] == ""
+
+
+def test_ibw_of_whole_numbers_and_without_labels(tmp_path: Path) -> None:
+    path = write_ibw(tmp_path / "a.ibw", {"x": numbers(1, 4, 5)[0]}, labelled=False, layers=0)
+    np.testing.assert_array_equal(read_afm(path, "channel 0").data, numbers(1, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param({"version": 2}, "no Igor binary wave of version 5", id="version"),
+        pytest.param({"kind": 5}, "numbers are of type 0x5", id="complex"),
+        pytest.param({"depth": 2}, "images have 2 planes each", id="four axes"),
+        pytest.param({"width": -5, "height": -4}, "-5 × -4 px", id="negative"),
+        pytest.param({"layers": 2**30}, "which take", id="huge"),
+        pytest.param({"note_bytes": -40}, "states sizes below 0", id="negative note"),
+        pytest.param({"note_bytes": 4000}, "ends within the names", id="long note"),
+        pytest.param({"units": (b"s", b"m")}, "axes are in b's' and b'm', expected m", id="no lengths"),
+        pytest.param({"steps": (2e-9, 3e-9)}, "only square", id="not square"),
+        pytest.param({"steps": (0.0, 0.0)}, "expected lengths above 0", id="no size"),
+    ],
+)
+def test_ibw_that_is_wrong(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    path = write_ibw(tmp_path / "a.ibw", **changes)
+    with pytest.raises(FileFormatError, match=rf"a\.ibw: .*{message}"):
         read_afm(path)
 
 

@@ -195,14 +195,15 @@ def _taken_up(conversion: Conversion) -> Conversion:
     if collection is not None and collection.unfinished:
         raise PlanError([f"{out} is unfinished, and what was kept to go on with it is gone; --force begins it anew"])
     said = Collection.of_image(out) if conversion.single else collection
-    if said != _collection(conversion) or not all(_is_current(conversion, task) for task in tasks):
+    of = export_plan(conversion.plan, conversion.dataset)
+    if said != _collection(conversion) or not all(_is_current(conversion, of, task) for task in tasks):
         raise PlanError([f"{out} is there already, and not what would be written now; --force replaces it"])
     return replace(conversion, done=frozenset(task.path for task in tasks), finished=True)
 
 
-def _is_current(conversion: Conversion, task: ImageTask) -> bool:
+def _is_current(conversion: Conversion, of: ExportPlan, task: ImageTask) -> bool:
     """Say whether a finished image is what would be written now."""
-    dataset, of = conversion.dataset, export_plan(conversion.plan, conversion.dataset)
+    dataset = conversion.dataset
     record = record_of(task, conversion.plan, of, dataset)
     return still_true(conversion.path_of(task), record, sources_of(task.item, of, dataset))
 
@@ -218,17 +219,19 @@ def _bytes_of(task: ImageTask, dataset: Dataset) -> int:
     item = task.item
     try:
         if item.fov:
-            fov = dataset.fovs[item.fov]
-            width, height = fov.size_px
-            (t, c, z), size = fov.shape[:3], fov.dtype.itemsize
+            first = dataset.fovs[item.fov]
+            width, height = first.size_px
+            channels = len(first.channels)
         else:
             one = dataset.maps[item.map_id]
             height, width = one.shape
             first = next(tile.fov for tile in one.placement.tiles if tile.fov)
-            (t, _, z), c, size = first.shape[:3], len(one.channels), first.dtype.itemsize
+            channels = len(one.channels)
+        times, _, depth, *_ = first.shape
+        size = next(iter(first.planes.values())).dtype.itemsize
     except (TileReadError, StopIteration):
         return 0
-    return t * c * z * size * width * height
+    return times * channels * depth * size * width * height
 
 
 # --- running --------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from ..stack.bundle_image import BUNDLE_SUFFIXES, BundleImage, BundleMask
 
 _OWN_FOLDERS = ("masks", "annotations", "maps", "exports")
 """Folders of the project, which hold no FOVs."""
+_LEFT_OUT = "; left out"
 _MOST_LOOKED_INTO = 20
 """Files of a folder that are looked into to tell a bundle from other NPZ or HDF5."""
 
@@ -28,7 +29,7 @@ class AfmFiles:
     """``<FOV>.asd``, ``.h5-jpk``, ``.jpk``, ``.top`` …, and bundles (``.npz``, ``.h5``) of stacks and images."""
 
     name = "afm"
-    summary = "a file or folder of AFM scans (.asd, .h5-jpk, .jpk, .jpk-qi-image, .top, .stp, .topostats) or bundles"
+    summary = "a file or folder of AFM scans (.asd, .gwy, .h5-jpk, .ibw, .jpk, .stp, .top, .topostats …) or bundles"
 
     def detect(self, path: Path) -> str:
         """Say which file was found first."""
@@ -57,7 +58,8 @@ class AfmFiles:
         names = _names([path] if path.is_file() else _wanted(path))
         found = {name: image for name, file in names.items() if (image := _opened(file, problems))}
         if not found:
-            raise FileFormatError("; ".join(problems) or f"{path}: there is no file of an AFM, and no bundle")
+            told = "; ".join(one.removesuffix(_LEFT_OUT) for one in problems[:3])
+            raise FileFormatError(told or f"{path}: there is no file of an AFM, and no bundle")
         masks, annotations = masks_and_annotations(options, set(found), problems)
         fovs = {
             name: Fov(
@@ -136,7 +138,7 @@ def _opened(file: Path, problems: list[str]) -> PlaneImage | None:
     try:
         _ = image.info
     except TileReadError as error:
-        problems.append(f"{error}; left out")
+        problems.append(f"{error}{_LEFT_OUT}")
         return None
     return image
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -81,7 +82,7 @@ class OmeTiff:
                 )
                 for one in found
             },
-            positions=_positions(path, found, problems),
+            positions=_positions(path, found, options.pixel_size_um, problems),
             cells=options.cells if options.cells.is_file() else None,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
@@ -112,7 +113,9 @@ def _ome_files(folder: Path) -> list[Path]:
 
 
 def _subfolders(path: Path, skip: frozenset[Path]) -> list[Path]:
-    return sorted(one for one in path.iterdir() if not one.name.startswith(".") and one not in skip and one.is_dir())
+    with os.scandir(path) as entries:  # it knows folders without asking of each of many thousand files
+        found = [path / one.name for one in entries if one.is_dir() and not one.name.startswith(".")]
+    return sorted(one for one in found if one not in skip)
 
 
 def _maps(path: Path, skip: frozenset[Path]) -> dict[str, list[Path]]:
@@ -230,23 +233,28 @@ def _stage_up(found: Sequence[_Found]) -> bool:
     return up
 
 
-def _positions(path: Path, found: Iterable[_Found], problems: list[str]) -> tuple[TilePosition, ...]:
+def _positions(
+    path: Path, found: Iterable[_Found], pixel_size_um: float | None, problems: list[str]
+) -> tuple[TilePosition, ...]:
     """Place the images of each map where the stage was; an image that is all of its map needs no position."""
     maps: dict[str, list[_Found]] = defaultdict(list)
     for one in found:
         maps[one.map_id].append(one)
     made: list[TilePosition] = []
-    lost: list[str] = []
+    lost: list[_Found] = []
     for own in maps.values():
-        if len(own) == 1 and own[0].described.position_um is None:
-            made.append(own[0].position(origin_px=(0, 0)))
-            continue
-        made += [one.position() for one in own if one.described.position_um is not None]
-        lost += [one.name for one in own if one.described.position_um is None]
-    if lost:
-        count = "1 image states" if len(lost) == 1 else f"{len(lost)} images state"
-        problems.append(
-            f"{path}: {count} no stage position that could be used; a descriptor (maps/<id>.json) puts it on a map: "
-            f"{listing(lost, 3)}"
-        )
+        for one in own:
+            if one.described.position_um and (one.info.pixel_size_um or pixel_size_um):
+                made.append(one.position())
+            elif len(own) == 1:
+                made.append(one.position(origin_px=(0, 0)))
+            else:
+                lost.append(one)
+    for why, those in (
+        ("stage position", [one.name for one in lost if one.described.position_um is None]),
+        ("pixel size", [one.name for one in lost if one.described.position_um is not None]),
+    ):
+        if those:
+            count = "1 image states" if len(those) == 1 else f"{len(those)} images state"
+            problems.append(f"{path}: {count} no {why} that could be used, so as to lie on a map: {listing(those, 3)}")
     return tuple(made)

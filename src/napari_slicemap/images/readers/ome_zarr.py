@@ -23,7 +23,7 @@ _ORIGIN = (0.0, 0.0)
 _NO_PLACES = Missing(
     "place of the fields in their well",
     "they are put side by side, row by row",
-    "--grid 2x3 (with --overlap, --order, --serpentine)",
+    "--layout ome-zarr --grid 2x3 (with --overlap, --order, --serpentine)",
     "tiles",
 )
 
@@ -151,7 +151,7 @@ def _positions(
     made: list[TilePosition] = []
     for own in maps.values():
         centers = _centers(own, options.pixel_size_um)
-        if found.wells and len(centers) < len(own):
+        if found.wells and len(centers) < sum(not image.like for image in own):
             made += _in_grid(own, centers, options.tiles or TileNames(), problems)
         else:
             alone = found.slices or len(images) == 1
@@ -194,7 +194,7 @@ def _in_grid(
 ) -> list[TilePosition]:
     """Put the fields of a well side by side."""
     if centers:
-        lost = listing(image.listed.fov for image in own if image.listed.fov not in centers)
+        lost = listing(image.listed.fov for image in own if image.listed.fov not in centers and not image.like)
         problems.append(
             f"{own[0].listed.folder.parent}: {lost} state no place, so all fields of {own[0].listed.map_id} are put "
             "in a grid"

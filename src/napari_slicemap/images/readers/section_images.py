@@ -40,6 +40,10 @@ class SectionImages:
         if not files:
             raise FileFormatError(f"{path}: expected an image ({', '.join(PLAIN_ENDINGS)}) or a folder of images")
         problems: list[str] = []
+        if options.tiles is not None:
+            problems.append(
+                f"{path}: how tiles lie is stated, but each image is taken for a slice; state --tiles as well"
+            )
         ids = _slice_ids(_one_a_stem(files, problems))
         images = {slice_id: open_image(file) for slice_id, file in ids.items()}
         infos = _infos(images, problems)

@@ -22,7 +22,7 @@ from .tile_sharing import Shared
 
 _PARTS = ("masks", "annotations", "maps", "exports", "diagnostics")
 """Folders of a dataset that hold no tiles."""
-_OVERLAP = Missing("overlap of the tiles", "they are put side by side", "--overlap 10%", "tiles.overlap")
+_OVERLAP = Missing("overlap of the tiles", "they are put side by side", "--overlap 10%", "tiles")
 
 
 @dataclass

@@ -106,15 +106,17 @@ def _position_files(path: Path) -> list[Path]:
         return [path] if _FIJI.fullmatch(path.name) or _MIST.fullmatch(path.name) else []
     if not path.is_dir():
         return []
-    if here := _in_folder(path):
+    with os.scandir(path) as entries:  # a folder of very many tiles is gone through once
+        there = [(one.name, one.is_dir()) for one in entries if not one.name.startswith(".")]
+    if here := _of_names(path, (name for name, _ in there)):
         return here
-    folders = sorted(one for one in path.iterdir() if one.is_dir() and not one.name.startswith("."))
-    return [file for folder in folders for file in _in_folder(folder)]
+    folders = [path / name for name, is_folder in sorted(there) if is_folder]
+    return [file for folder in folders for file in _of_names(folder, (one.name for one in folder.iterdir()))]
 
 
-def _in_folder(folder: Path) -> list[Path]:
+def _of_names(folder: Path, there: Iterable[str]) -> list[Path]:
     """List the files of positions of a folder: one program's, and what was solved rather than what it began with."""
-    names = sorted(one.name for one in folder.iterdir() if one.suffix.lower() == ".txt")
+    names = sorted(name for name in there if name.lower().endswith(".txt"))
     fiji = [(found["which"], found["solved"] or "", name) for name in names if (found := _FIJI.fullmatch(name))]
     if fiji:
         last = {which: name for which, _, name in sorted(fiji)}

@@ -11,6 +11,7 @@ from ..bundle import existing, reading
 from ..image_stack import ImageStack
 from .asd import open_asd
 from .gwy import open_gwy
+from .ibw import open_ibw
 from .jpk_tiff import open_jpk
 from .scan import Scan
 from .topostats import open_topostats
@@ -19,6 +20,7 @@ from .wsxm import open_wsxm
 _OPEN: dict[str, Callable[[Path], Scan]] = {
     ".asd": open_asd,
     ".gwy": open_gwy,
+    ".ibw": open_ibw,
     ".jpk": open_jpk,
     ".jpk-qi-image": open_jpk,
     ".stp": open_wsxm,
@@ -27,7 +29,7 @@ _OPEN: dict[str, Callable[[Path], Scan]] = {
 }
 SUFFIXES = tuple(_OPEN)
 """Of the files that can be read so."""
-NOT_READ = (".ibw", ".spm")
+NOT_READ = (".spm",)
 """Of files of AFMs that cannot; their makers' software exports them."""
 FAULTS = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError, OSError, struct.error)
 """What libraries raise about broken files."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,7 @@ def open_jpk(path: Path) -> Scan:
     """
     with _opened(path) as file:
         first, *pages = file.pages
+        _refuse_lost_pages(path, file, [first, *pages])
         width, height = (int(_number(path, first, code)) for code in (_WIDTH_PX, _HEIGHT_PX))
         shape = checked_shape(path, 1, height, width, 1)
         across, down = (_number(path, first, code) * 1e9 for code in (_WIDTH_M, _HEIGHT_M))
@@ -109,6 +111,17 @@ def _opened(path: Path) -> Iterator[Any]:
             yield file
     except tifffile.TiffFileError as error:
         raise FileFormatError(f"{path}: it cannot be read as a TIFF file: {error}") from error
+
+
+def _refuse_lost_pages(path: Path, file: Any, pages: Sequence[Any]) -> None:
+    """Refuse a file whose last page says that there is another one: tifffile stops at what it cannot follow."""
+    layout, handle = file.tiff, file.filehandle
+    handle.seek(pages[-1].offset)
+    (tags,) = struct.unpack(layout.tagnoformat, handle.read(layout.tagnosize))
+    handle.seek(pages[-1].offset + layout.tagnosize + tags * layout.tagsize)
+    (following,) = struct.unpack(layout.offsetformat, handle.read(layout.offsetsize))
+    if following:
+        raise FileFormatError(f"{path}: page {len(pages)} is said to be at byte {following}, and is not there")
 
 
 def _channel(path: Path, number: int, page: Any, shape: tuple[int, int]) -> ScanChannel:

@@ -128,6 +128,8 @@ class BinaryFrames:
         Of the stored numbers.
     factor, base : float
         A frame is ``stored * factor + base``.
+    lowest_first : bool
+        Whether the lowest row comes first in the file.
     """
 
     path: Path
@@ -137,6 +139,7 @@ class BinaryFrames:
     dtype: str
     factor: float
     base: float
+    lowest_first: bool = False
 
     def __call__(self, t: int) -> NDArray[np.float64]:
         """Read one frame.
@@ -146,7 +149,7 @@ class BinaryFrames:
         FileFormatError
             If the file ends before.
         """
-        return self.stored(t) * self.factor + self.base
+        return self.stored(t).astype(np.float64) * self.factor + self.base
 
     def stored(self, t: int) -> NDArray[Any]:
         """Read the numbers of one frame as they are stored, ``(H, W)``."""
@@ -158,7 +161,8 @@ class BinaryFrames:
             found = stream.read(size)
         if len(found) < size:
             raise FileFormatError(f"{self.path}: it ends within frame {t}: {size} bytes are expected at {start}")
-        return np.frombuffer(found, dtype).reshape(self.shape)
+        rows = np.frombuffer(found, dtype).reshape(self.shape)
+        return rows[::-1] if self.lowest_first else rows
 
 
 def checked_shape(path: Path, frames: int, height: int, width: int, item_bytes: int) -> tuple[int, int, int]:

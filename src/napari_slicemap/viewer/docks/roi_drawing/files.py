@@ -12,10 +12,11 @@ from ....rois.roi import Roi
 from ...session import Session
 from ..parts import bullets, counted, words_of
 
-_READ = "ROIs (*.csv *.geojson *.json)"
+_READ = "ROIs (*.csv *.geojson *.json *.ome.xml *.ome *.ome.tif *.ome.tiff *.magc)"
 _WRITTEN: dict[str, Format] = {
     "ROI table (*.csv)": "csv",
     "GeoJSON, as in QuPath (*.geojson)": "geojson",
+    "OME-XML, as in OMERO (*.ome.xml)": "ome-xml",
     "Shapes of napari (*.csv)": "shapes",
 }
 
