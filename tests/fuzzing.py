@@ -48,15 +48,15 @@ class Subject:
         ``build(real data, folder)`` makes the dataset and gives what is to be opened.
     file : str
         The file, relative to the folder.
-    keeps_pixels : bool
-        Whether nothing that the file says can change a pixel: then a channel that still has its size and its name
-        shows what it showed.
+    pixels : str or None
+        File or folder of the pixels that it changes, the file itself by default; ``""`` where nothing that the file
+        says can change a pixel. What is changed by nothing shows what it showed, as long as it has its name and size.
     """
 
     name: str
     build: Callable[[Path, Path], Path]
     file: str
-    keeps_pixels: bool = False
+    pixels: str | None = None
 
 
 @dataclass
@@ -64,6 +64,7 @@ class Bench:
     """A dataset with a file that is damaged again and again."""
 
     subject: Subject
+    folder: Path
     path: Path
     file: Path
     raw: bytes
@@ -78,7 +79,15 @@ class Bench:
         before = look(path)
         assert before.fovs, f"{subject.name}: nothing is to be seen before the damage"
         assert not any(isinstance(one, str) for fov in before.fovs.values() for one in fov.pixels.values())
-        return cls(subject, path, file, file.read_bytes(), before)
+        return cls(subject, folder, path, file, file.read_bytes(), before)
+
+    def changes(self, sources: list[Path]) -> bool:
+        """Say whether the damage may change pixels that come of some files."""
+        at = self.subject.file if self.subject.pixels is None else self.subject.pixels
+        if not at:
+            return False
+        place = self.folder / at
+        return any(place == one or place in one.parents or one in place.parents for one in sources)
 
     def fault(self, damaged: bytes) -> str:
         """Say what is wrong with what comes of a damaged file, or ``""``."""
@@ -133,7 +142,7 @@ def look(path: Path) -> Look:
         for number in (*(tile.center_um or ()), *(tile.origin_px or ()))
     ]
     for one in dataset.maps.values():
-        numbers += [*one.placement.bounds_um, *map(float, one.shape)]
+        numbers += [*(one.placement.bounds_um or ()), *map(float, one.shape)]
     return Look(found, numbers)
 
 
@@ -200,7 +209,8 @@ def _fault_of(error: SlicemapError, file: Path, path: Path) -> str:
         return f"the error is {len(said)} characters long: {said[:100]}"
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, MemoryError | RecursionError):
+        # what is nested too deeply may be found out by trying, where it is said so
+        if isinstance(cause, MemoryError) or (isinstance(cause, RecursionError) and "too deep" not in said):
             return f"{type(cause).__name__} within: {said[:300]}"
         cause = cause.__cause__ or cause.__context__
     return ""
@@ -230,8 +240,7 @@ def _pixel_fault(bench: Bench, name: str, fov: FovLook, channel: str, pixels: np
     if was is None or not isinstance(old, np.ndarray):
         return ""
     if pixels.shape == old.shape:
-        own = bench.file in fov.sources or bench.subject.file.split("/")[0] in {path.name for path in fov.sources}
-        if (bench.subject.keeps_pixels or not own) and fov.sources == was.sources:
+        if fov.sources == was.sources and not bench.changes(fov.sources):
             return "" if np.array_equal(pixels, old, equal_nan=pixels.dtype.kind == "f") else "other pixels"
         return f"zeros in block {place}" if (place := _zeroed(old, pixels)) else ""
     return "zeros all over" if not pixels.any() and old[: pixels.shape[0], : pixels.shape[1]].any() else ""
@@ -377,6 +386,9 @@ def xml_damage(draw: st.DrawFn, raw: bytes) -> bytes:
         elements = list(root.iter())
         one = elements[draw(st.integers(0, len(elements) - 1))]
         how = draw(st.sampled_from(["value", "value", "value", "drop", "text", "children", "double", "tag", "deep"]))
+        if (one.text or "").lstrip().startswith("<") and how != "text":  # XML in XML
+            one.text = draw(xml_damage((one.text or "").encode())).decode()
+            continue
         word = draw(st.sampled_from(WORDS)).replace("\x00", "�")
         key = draw(st.sampled_from(sorted(one.attrib))) if one.attrib else ""
         if how == "value" and key:

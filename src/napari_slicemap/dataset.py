@@ -482,7 +482,7 @@ def init_dataset(
     if found is not None and project_folder is None and not force:
         raise PlanError([f"{found} is there already; --force replaces it"])
     data = Places(old, home).data
-    beside = home if found is not None or data.is_dir() else data.parent
+    beside = home if found is not None else Places(old, home).data_folder
     folder = (beside if project_folder is None else Path(project_folder)).resolve()
     file = folder / PROJECT_FILE
     if file.exists() and not force:

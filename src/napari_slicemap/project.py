@@ -21,6 +21,11 @@ _WRITTEN = ("slice_config", "profiles", "rois", "exports")
 _LEFT = ("maps", "masks", "annotations", "cells", "diagnostics", "raw_tiles", "mosaics")
 
 
+def is_zarr(path: Path) -> bool:
+    """Say whether a folder is named as Zarr's are."""
+    return path.suffix.lower() == ".zarr"
+
+
 class Project(FileModel):
     """What ``slicemap.toml`` holds. Paths are relative to `data`, and `data` to the project file.
 
@@ -97,7 +102,8 @@ class Places:
     def __init__(self, project: Project, home: Path) -> None:
         self.project, self.home = project, home.resolve()
         self.data = (self.home / project.data).resolve()
-        self.data_folder = self.data if self.data.is_dir() else self.data.parent
+        # a Zarr folder is one thing, as a file is: what others put into it would be taken for a part of it
+        self.data_folder = self.data if self.data.is_dir() and not is_zarr(self.data) else self.data.parent
 
     def written(self, part: str) -> Path:
         """Give the path of what people write: `part` is a field of :class:`Project`, such as ``"rois"``."""
@@ -169,7 +175,7 @@ def find_project(path: str | os.PathLike[str]) -> tuple[Project, Path, Path | No
     file = path if path.name == PROJECT_FILE or path.suffix == ".toml" else path / PROJECT_FILE
     if file.is_file():
         return Project.from_data(read_toml(file), file), file.parent, file
-    if path.is_dir():
+    if path.is_dir() and not is_zarr(path):
         return Project(), path, None
     return _project_beside(path) or (Project(data=path.name), path.parent, None)
 

@@ -83,7 +83,11 @@ def test_info_says_that_pixel_sizes_differ_or_are_unknown(slicemap: Any, tmp_pat
     assert "(they differ)" in slicemap("info", tmp_path)[1]
     shutil.rmtree(tmp_path / "maps")
     assert json.loads(slicemap("info", tmp_path, "--json")[1])["pixel_size_um"] is None
-    assert "unknown" in slicemap("info", tmp_path)[1]
+    told = [line for line in slicemap("info", tmp_path)[1].splitlines() if "pixel size" in line]
+    assert told == [
+        "  pixel size  unknown",
+        "? pixel size is not stated: lengths are in px, and there is no scale bar; --pixel-size 390nm states it",
+    ]
 
 
 def test_quotients_that_differ_in_their_last_digit_are_one_pixel_size(slicemap: Any, tmp_path: Path) -> None:

@@ -314,6 +314,7 @@ def test_a_fov_that_cannot_be_read_fails_alone(tmp_path):
     [
         pytest.param("run", "holds the dataset itself", id="the dataset"),
         pytest.param("", "holds the dataset itself", id="above the dataset"),
+        pytest.param("run/out.ome.zarr", "lies in the dataset", id="in the dataset"),
         pytest.param("out", "an OME-Zarr folder is called something.ome.zarr", id="name"),
         pytest.param("file.zarr", "is a file", id="file"),
         pytest.param("other.zarr", "a folder of something else", id="other folder"),

@@ -17,7 +17,7 @@ from napari_slicemap import open_dataset
 from napari_slicemap.export.convert.plan import ConvertPlan
 from napari_slicemap.export.convert.run import convert_dataset
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the environment takes minutes to make
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _FOLDER = _REPOSITORY / "build" / "napari-ome-zarr-venv"

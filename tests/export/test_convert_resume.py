@@ -72,6 +72,23 @@ def test_a_stopped_conversion_goes_on(run, out, tmp_path):
     assert contents(out) == contents(tmp_path / "whole.ome.zarr")
 
 
+@pytest.mark.parametrize("ids", [("a1",), ()], ids=["one image", "several"])
+def test_what_was_stopped_right_before_its_end_only_ends(run, out, monkeypatch, ids):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(converting, "_finish", stop)
+        with pytest.raises(KeyboardInterrupt):
+            convert_dataset(open_dataset(run), out, ConvertPlan(ids=ids), runner="serial")
+    assert out.exists() == (not ids)
+    report = convert_dataset(open_dataset(run), out, ConvertPlan(ids=ids))
+    assert [result.skipped for result in report.results] == [True] * len(report.results)
+    assert hidden(out) == []
+    made = open_dataset(out)
+    assert (made.problems, list(made.maps)) == ([], ["S1"])
+
+
 def test_a_finished_conversion_is_left_alone(run, out):
     convert_dataset(open_dataset(run), out)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}

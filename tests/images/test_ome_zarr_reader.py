@@ -445,6 +445,11 @@ def test_images_that_a_collection_lists_and_are_not_there_are_told(tmp_path: Pat
             {"version": 1, "images": {"a": {"fov": "x", "center_um": [1, 2]}}}, "no place without a map_id", id="map"
         ),
         pytest.param(
+            {"version": 1, "images": {"a": {"fov": "x", "map_id": "m", "origin_px": [10**400, 1]}}},
+            "origin_px",
+            id="far",
+        ),
+        pytest.param(
             {"version": 1, "images": {"a": {"fov": "x"}, "b": {"fov": "x"}}}, "FOV x stands twice", id="twice"
         ),
         pytest.param(
@@ -545,10 +550,15 @@ def test_a_collection_comes_back_from_json(fovs: Any, stage_y: Any, unfinished: 
             "zarr.json",
             id="infinite scale",
         ),
-        pytest.param(
-            lambda ome: ome["multiscales"][0]["datasets"][0]["coordinateTransformations"][0].update(scale=["a", 1]),
-            "could not convert",
-            id="scale of text",
+        *(
+            pytest.param(
+                lambda ome, one=one: ome["multiscales"][0]["datasets"][0]["coordinateTransformations"][0].update(
+                    scale=[one, 1]
+                ),
+                "the scale of '0' is .*, expected finite numbers",
+                id=f"scale of {what}",
+            )
+            for what, one in {"text": "a", "nothing": None, "a number out of reach": 10**400}.items()
         ),
         pytest.param(lambda ome: ome.update(multiscales=multiscales("yx", unit="inch", pixel=-1)), None, id="negative"),
         pytest.param(lambda ome: ome.update(omero=7), None, id="omero is a number"),
@@ -563,6 +573,13 @@ def test_bad_metadata_of_an_image(tmp_path: Path, change: Any, message: str | No
     else:
         with pytest.raises(FileFormatError, match=rf"a\.zarr.*{message}"):
             read(path)
+
+
+@pytest.mark.parametrize("position", [7, [1], [1, "2"], [10**400, 1], [None, None]])
+def test_a_position_that_is_none(tmp_path: Path, position: Any) -> None:
+    path = write_image(tmp_path / "a.zarr", own={"position_um": position})
+    with pytest.raises(FileFormatError, match=r"a\.zarr: its position_um is .*, expected two numbers"):
+        read(path)
 
 
 @pytest.mark.parametrize("shape", [[-1, 5], [0, 0], "wide", [2**40, 2], [2.5, 3], [True, True]])

@@ -165,6 +165,6 @@ def test_info_sums_up_a_long_list_of_maps(brain: Dataset) -> None:
     from napari_slicemap.cli.info import _text, describe
 
     lines = _text(describe(brain)).splitlines()
-    assert "    0011         1 FOVs, 271 × 193 px" in lines
+    assert "    0011         1 FOV, 271 × 193 px" in lines
     assert "    and 258 more, to 0269: 258 FOVs, 271 × 193 px" in lines
     assert len(lines) < 40

@@ -55,6 +55,9 @@ def names(form: str, **parts: Any) -> list[str]:
             "r{row}_c{col}.tif",
             id="others",
         ),
+        pytest.param(
+            names("r{r}_c{c}_{w}.tif", r=range(40), c=range(50), w=WORDS), "r{row}_c{col}_{channel}.tif", id="many"
+        ),
         pytest.param(names("r{r:02}c{c:02}f01p01-ch1.tif", r=TWO, c=TWO), "", id="wells of a plate"),
         pytest.param(names("x{c}_y{r}.tif", c=(100, 7000, 90000), r=(0, 12345)), "", id="positions, no numbers"),
         pytest.param(names("s_1_{c}.tif", c=THREE), "", id="one row of plain numbers"),

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ..errors import PlanError, SlicemapError
-from . import convert, export, info, init, levels, process, register, sample, view
+from . import convert, export, info, init, layouts, levels, process, register, sample, view
 from .galvo import galvo
 from .help_text import reflow
 from .profiles import profiles
@@ -50,6 +50,7 @@ def _options(
 
 app.command("info")(info.info)
 app.command("init")(init.init)
+app.command("layouts")(layouts.layouts)
 app.command("export")(export.export)
 app.command("convert")(convert.convert)
 app.command("process", cls=process.ProcessCommand)(process.process)

@@ -21,7 +21,7 @@ _MOST_MAPS = 12
 
 
 def info(
-    path: Annotated[Path, typer.Argument(help="Acquisition folder, tiles.csv or slicemap.toml.", show_default=False)],
+    path: Annotated[Path, typer.Argument(help="Acquisition folder or file, or slicemap.toml.", show_default=False)],
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")] = False,
     pixel_size: PixelSize = None,
     stage_y: StageY = None,
@@ -144,10 +144,9 @@ def _map_facts(one: VirtualMap, dataset: Dataset) -> dict[str, Any]:
 def _text(facts: dict[str, Any]) -> str:
     counts = facts["counts"]
     size = facts["pixel_size_um"]
-    excluded = [f"{one['id']} ({one['why_excluded']})" for one in facts["slices"] if not one["used"]]
     lines = [
         f"{facts['name']}  ({facts['layout']}: {facts['recognised']})",
-        _row("slices", counts["slices"], f"excluded: {', '.join(excluded)}" if excluded else "all used"),
+        _row("slices", counts["slices"], _use(facts["slices"])),
         _row("maps", counts["maps"], ""),
         *_map_lines(facts["maps"]),
         _row("FOVs", counts["fovs"], _without_map(facts)),
@@ -163,6 +162,11 @@ def _text(facts: dict[str, Any]) -> str:
         *(f"! {problem}" for problem in facts["problems"]),
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _use(slices: Sequence[dict[str, Any]]) -> str:
+    excluded = [f"{one['id']} ({one['why_excluded']})" for one in slices if not one["used"]]
+    return f"excluded: {', '.join(excluded)}" if excluded else "all used" if slices else ""
 
 
 def _row(what: str, value: object, more: str) -> str:
@@ -187,7 +191,8 @@ def _map_lines(maps: Sequence[dict[str, Any]]) -> list[str]:
 
 def _map_line(one: dict[str, Any]) -> str:
     missing = f", not on disk: {', '.join(one['missing_fovs'])}" if one["missing_fovs"] else ""
-    return f"    {one['id']:<12} {len(one['fovs'])} FOVs, {one['width_px']} × {one['height_px']} px{missing}"
+    count = f"{len(one['fovs'])} FOV{'s' * (len(one['fovs']) != 1)}"
+    return f"    {one['id']:<12} {count}, {one['width_px']} × {one['height_px']} px{missing}"
 
 
 def _without_map(facts: dict[str, Any]) -> str:
@@ -196,6 +201,6 @@ def _without_map(facts: dict[str, Any]) -> str:
 
 
 def _size_hint(size: object) -> str:
-    if size is None:
-        return "state it: pixel_size_um in slicemap.toml, or `slicemap init --pixel-size 390nm`"
+    if size is None:  # what states it is told beneath, with all else that is missing
+        return ""
     return "µm/px" + (" (they differ)" if isinstance(size, list) else "")

@@ -13,7 +13,8 @@ StageY = Annotated[
     str | None, typer.Option("--stage-y", help="down or up: which way stage y grows as seen on the map.")
 ]
 Layout = Annotated[
-    str | None, typer.Option("--layout", help="The reader to take; by default the first that recognises the path.")
+    str | None,
+    typer.Option("--layout", help="One that `slicemap layouts` lists; by default the first that recognises the path."),
 ]
 Tiles = Annotated[
     str | None,

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import FileFormatError, RegionError, TileReadError, UnknownNameError
 from .area import area_mean
+from .image import files_of
 from .plane import Plane, read_window, window_chunks
 from .region import Grid, Region, Window, inside
 
@@ -336,7 +337,7 @@ class Fov:
 
     def sources(self) -> list[Path]:
         """List the image files behind the FOV, each once."""
-        return list(dict.fromkeys(plane.path for plane in self.planes.values()))
+        return list(dict.fromkeys(path for plane in self.planes.values() for path in files_of(plane)))
 
     def all_planes(self) -> list[Plane]:
         """List the planes of channels, masks and annotations."""

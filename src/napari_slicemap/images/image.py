@@ -12,7 +12,7 @@ from ..errors import TileReadError, listing
 if TYPE_CHECKING:
     import numpy as np
 
-    from .plane import Chunks
+    from .plane import Chunks, Plane
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,12 @@ def file_state(path: Path) -> tuple[int, int]:
     except (OSError, ValueError):
         return 0, 0  # reading it says what is wrong, by name
     return found.st_size, found.st_mtime_ns
+
+
+def files_of(plane: Plane) -> tuple[Path, ...]:
+    """List the files that hold the pixels of a plane: several, where an image's planes are files of their own."""
+    found: tuple[Path, ...] = getattr(getattr(plane, "image", None), "paths", (plane.path,))
+    return found
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from .plane import Plane
 from .zarr_image import ZarrImage
 
 _LARGEST_SIDE = 2**31
+_FARTHEST_UM = 1e300
 
 
 @dataclass(frozen=True)
@@ -137,8 +138,10 @@ def _shape(folder: Path) -> tuple[int, ...] | None:
 
 def _pair(stated: object) -> tuple[float, float]:
     if isinstance(stated, list) and len(stated) == 2 and all(type(one) in (int, float) for one in stated):
-        return float(stated[0]), float(stated[1])
-    raise ValueError(f"its position_um is {stated!r}, expected two numbers")
+        x, y = stated
+        if max(abs(x), abs(y)) < _FARTHEST_UM:
+            return float(x), float(y)
+    raise ValueError(f"its position_um is {stated!s:.80}, expected two numbers")
 
 
 # --- label images --------------------------------------------------------------------------------------------

@@ -150,9 +150,12 @@ def _numbers(said: Any, axes: int, path: str) -> list[float]:
     stated = said.get(str(said.get("type")))
     if not isinstance(stated, list) or len(stated) != axes:
         return []
-    numbers = [float(number) for number in stated]
+    try:
+        numbers = [float(number) for number in stated]
+    except (TypeError, ValueError, OverflowError):  # OverflowError: a whole number too large for a float
+        numbers = [math.nan]
     if not all(map(math.isfinite, numbers)):
-        raise ValueError(f"the {said['type']} of {path!r} is {stated}, expected finite numbers")
+        raise ValueError(f"the {said['type']} of {path!r} is {stated!s:.80}, expected finite numbers")
     return numbers
 
 

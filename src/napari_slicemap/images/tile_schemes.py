@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
+from random import Random
 
 from .tile_names import TilePattern
 
@@ -42,7 +43,8 @@ def find_pattern(paths: Sequence[str]) -> str:
         doubt: both stand in each name, tell all tiles apart, and count through a grid.
     """
     paths = _of_usual_ending(paths)
-    some = paths[:: -(-len(paths) // _MOST)] if paths else []
+    # drawn at random, always alike: each so-manieth name would always be of the same channel
+    some = paths if len(paths) <= _MOST else Random(0).sample(paths, _MOST)
     for scheme in (*_LETTERED, _NUMBERED):
         cut = [found for path in some if (found := _cut(path, scheme))]
         if len(cut) < max(2, 0.75 * len(some)):

@@ -75,13 +75,15 @@ class MissingDialog(QDialog):
         self._fill(session.dataset)
 
     def _fill(self, dataset: Dataset | None) -> None:
-        asked = () if dataset is None else dataset.missing
+        # what is asked in one line comes first
+        asked = [] if dataset is None else sorted(dataset.missing, key=lambda one: one.field == "tiles")
         if dataset is None:
             self.found.setText("There is no dataset open.")
         else:
             said = f"{dataset.name} was opened as {dataset.layout} ({dataset.why})."
-            more = "Its files state all that is needed." if not asked else "Its files do not state:"
-            self.found.setText(f"{said}\n{more}")
+            lines = [f"•  {one.what}: {one.meanwhile}" for one in asked]
+            more = "Its files do not state:" if asked else "Its files state all that is needed."
+            self.found.setText("\n".join([said, more, *lines]))
         for widget in (self.keep, self.use):
             widget.setVisible(bool(asked))
         for one in asked:
@@ -178,8 +180,9 @@ _ASK: dict[str, Callable[[MissingDialog, Missing], None]] = {
 def _opened(dataset: Dataset, stated: dict[str, Any]) -> Dataset:
     """Open a dataset with more that is stated."""
     project = dataset.project
-    if "tiles" in stated:  # another reader may fit then
-        project = project.model_copy(update={"layout": None})
+    if "tiles" in stated:  # a pattern of names asks for the reader of names; the rest is for the one that asked
+        named = "pattern" in stated["tiles"]
+        project = project.model_copy(update={"layout": "tile-files" if named else dataset.layout})
     return open_dataset(dataset.path, project=project, **stated)
 
 

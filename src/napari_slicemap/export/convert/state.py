@@ -210,6 +210,9 @@ def out_faults(out: Path, dataset: Dataset) -> list[str]:
     here, data = out.resolve(), dataset.places.data.resolve()
     if here == data or here in data.parents:
         return [f"{out} holds the dataset itself; choose another place"]
+    exports = dataset.places.written("exports").resolve()
+    if data.is_dir() and here.is_relative_to(data) and not here.is_relative_to(exports):
+        return [f"{out} lies in the dataset, which would then hold it as data; choose a place beside it, or {exports}"]
     if out.exists() and not out.is_dir():
         return [f"{out} is a file; an OME-Zarr image is a folder"]
     if out.is_dir() and any(out.iterdir()) and not is_zarr(out):

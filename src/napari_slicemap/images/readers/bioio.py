@@ -15,6 +15,7 @@ from ..fov import Fov
 from ..image import ImagePlane
 from ..labels import masks_and_annotations
 
+_LEFT_OUT = "; left out"
 _NOT_PLAIN = re.compile(r"[^\w.+-]+")
 
 
@@ -44,7 +45,8 @@ class BioioImages:
         files = [path] if path.is_file() else _files(path)
         opened = {file: found for file in files if (found := _scenes(file, problems))}
         if not opened:
-            raise FileFormatError("; ".join(problems) or f"{path}: expected a file that ends in {', '.join(PLUGINS)}")
+            told = "; ".join(one.removesuffix(_LEFT_OUT) for one in problems[:3])
+            raise FileFormatError(told or f"{path}: expected a file that ends in {', '.join(PLUGINS)}")
         images = _names(opened)
         masks, annotations = masks_and_annotations(options, set(images), problems)
         fovs = {
@@ -100,7 +102,7 @@ def _scenes(file: Path, problems: list[str]) -> list[BioioImage]:
 
 def _once(file: Path, error: TileReadError) -> str:
     """Tell an error that may name its file twice."""
-    return f"{file}: {str(error).replace(f'{file}: ', '')}; left out"
+    return f"{file}: {str(error).replace(f'{file}: ', '')}{_LEFT_OUT}"
 
 
 def _names(opened: Mapping[Path, Sequence[BioioImage]]) -> dict[str, BioioImage]:
@@ -127,7 +129,7 @@ def _positions(images: Mapping[str, BioioImage], problems: list[str]) -> tuple[T
             with named(image.path, image.kind):
                 position = image.position_um()
         except TileReadError as error:
-            problems.append(f"{_once(image.path, error).removesuffix('; left out')}; FOV {name} is on no map")
+            problems.append(f"{_once(image.path, error).removesuffix(_LEFT_OUT)}; FOV {name} is on no map")
             continue
         if position is not None:
             of_file[image.path][name] = position

@@ -117,8 +117,9 @@ def _checked(cells: _Cells, lines: list[int], folder: Path) -> TileColumns:
     map_ids = [own or of_slice for own, of_slice in zip(cells["map_id"], cells["slice_id"], strict=True)]
     _require(all(paths) and all(map_ids))
     series, pages = _wholes(cells["series"], 0, unstated=0), _wholes(cells["page"], 0, unstated=-1)
-    _check_images(paths, series, pages, folder)
-    names = _names(cells["fov"], paths, map_ids)
+    plain = [_plain_stem(path) for path in paths]
+    _check_images(plain, paths, series, pages, folder)
+    names = _names(cells["fov"], plain, paths, map_ids)
     order, starts = _by_tile(names, channels, [map_ids, *(cells[name] for name in (*_STAGE, *_PIXELS))])
     first, images = order[starts[:-1]].tolist(), order.tolist()
     places = np.stack([_numbers(_taken(cells[name], first)) for name in stated[0]], axis=1)
@@ -171,11 +172,11 @@ def _taken(column: list[str], rows: Sequence[int]) -> list[str]:
     return [column[row] for row in rows]
 
 
-def _names(fovs: list[str], paths: list[str], map_ids: list[str]) -> list[str]:
+def _names(fovs: list[str], plain: list[str], paths: list[str], map_ids: list[str]) -> list[str]:
     """Name the tiles: as stated, else by the image, and by the map where images of several maps are called alike."""
     if all(fovs):
         return fovs
-    stems = [_stem(path) for path in paths]
+    stems = [stem or image_stem(Path(path)) for stem, path in zip(plain, paths, strict=True)]
     maps_of = Counter(stem for stem, _ in set(zip(stems, map_ids, strict=True)))
     return [
         fov or (stem if maps_of[stem] == 1 else f"{map_id}_{stem}")
@@ -183,22 +184,20 @@ def _names(fovs: list[str], paths: list[str], map_ids: list[str]) -> list[str]:
     ]
 
 
-def _stem(path: str) -> str:
-    """Give what :func:`image_stem` gives; making a ``Path`` of each takes longer than all the rest."""
-    if _is_plain_tiff(path):
-        return path.rpartition("/")[2].rpartition(".")[0]
-    return image_stem(Path(path))
-
-
-def _is_plain_tiff(path: str) -> bool:
+def _plain_stem(path: str) -> str:
+    """Give what :func:`image_stem` gives for a TIFF file, nothing for another; making a ``Path`` of each takes long."""
     name = path.rpartition("/")[2]
-    return name.lower().endswith((".tif", ".tiff")) and name[0] != "." and "\\" not in path and ":" not in path
+    if name.lower().endswith((".tif", ".tiff")) and name[0] != "." and "\\" not in path and ":" not in path:
+        return name.rpartition(".")[0]
+    return ""
 
 
-def _check_images(paths: list[str], series: NDArray[np.int64], pages: NDArray[np.int64], folder: Path) -> None:
+def _check_images(
+    plain: list[str], paths: list[str], series: NDArray[np.int64], pages: NDArray[np.int64], folder: Path
+) -> None:
     """Require that images can be as stated: only TIFF files have series and pages."""
     for number, path in enumerate(paths):
-        if not _is_plain_tiff(path):
+        if not plain[number]:
             page = int(pages[number])
             open_image(folder / path, int(series[number]), None if page < 0 else page)
 
