@@ -12,7 +12,7 @@ from .way_in import Grid, Layout, Order, Overlap, PixelSize, Serpentine, StageY,
 
 if TYPE_CHECKING:
     from ..export.convert.plan import ConvertPlan
-    from ..export.convert.run import Conversion
+    from ..export.convert.prepare import Conversion
     from ..export.running.results import ExportReport
 
 
@@ -70,7 +70,8 @@ def convert(
     [bold]slicemap convert my_run part.ome.zarr --fovs a1,a2 --ome-version 0.4 --dry-run[/bold]
     """
     from ..dataset import open_dataset
-    from ..export.convert.run import choose_strategy, prepare_conversion, run_conversion
+    from ..export.convert.prepare import prepare_conversion
+    from ..export.convert.run import choose_strategy, run_conversion
     from ..export.running.checks import noted
     from ..export.running.strategies import strategy_faults
     from .running import Progress

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,9 +18,8 @@ from ...images.ome_zarr_metadata import OWN, collection_attributes, series_attri
 from ...images.ome_zarr_writer import write_ome_zarr
 from ...images.zarr_image import ZarrImage
 from ..plan import ExportPlan
-from ..records.sources import sources_of
 from ..running import cancelling
-from ..running.checks import folder_faults, noted
+from ..running.checks import noted
 from ..running.drafts import size_of
 from ..running.lock import remove_leftovers
 from ..running.results import ExportReport, counted
@@ -31,58 +29,11 @@ from ..running.work import Opened
 from .checking import Witness, read_back
 from .metadata_xml import write_metadata_xml
 from .pixels import read_image
-from .plan import OME_GROUP, ConvertPlan, ImageTask, export_plan, not_carried, tasks_of
-from .state import State, Workplace, out_faults, record_of, state_of, still_true
+from .plan import OME_GROUP, ConvertPlan, ImageTask, export_plan
+from .prepare import Conversion, collection_of, prepare_conversion, written_at
+from .state import Workplace, record_of, state_of
 
 Progress = Callable[[ExportResult, int, int], None]
-_WITH_LEVELS = 4 / 3
-"""Px of an image and its coarser levels for each px of the image."""
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """A conversion that passed every check.
-
-    Parameters
-    ----------
-    plan : ConvertPlan
-        What was asked for.
-    dataset : Dataset
-        From what.
-    out : Path
-        Where to.
-    tasks : tuple of ImageTask
-        The images.
-    done : frozenset of str
-        Paths of those that an earlier run has finished.
-    finished : bool
-        All is there: nothing is left to do.
-    state : State
-        What it is begun with.
-    force : bool
-        What is there is to be replaced.
-    notes : tuple of str
-        What the output has no place for.
-    """
-
-    plan: ConvertPlan
-    dataset: Dataset
-    out: Path
-    tasks: tuple[ImageTask, ...]
-    done: frozenset[str]
-    finished: bool
-    state: State
-    force: bool
-    notes: tuple[str, ...]
-
-    @property
-    def single(self) -> bool:
-        """Whether the output is one image, and no collection."""
-        return len(self.tasks) == 1
-
-    def path_of(self, task: ImageTask) -> Path:
-        """Give where an image lies once the conversion is finished."""
-        return self.out if self.single else self.out / task.path
 
 
 def convert_dataset(
@@ -147,93 +98,6 @@ def choose_strategy(
     return find_strategy(runner or ("dask" if scheduler else "threads"), workers, scheduler)
 
 
-# --- before ---------------------------------------------------------------------------------------------------
-def prepare_conversion(dataset: Dataset, out: Path, plan: ConvertPlan, *, force: bool = False) -> Conversion:
-    """Check everything that can be checked before anything runs. Writes nothing.
-
-    Raises
-    ------
-    PlanError
-        Listing all faults at once.
-    """
-    faults = out_faults(out, dataset)
-    tasks = noted(faults, lambda: tasks_of(export_plan(plan, dataset), dataset))
-    if tasks is not None and not tasks:
-        faults.append(f"dataset {dataset.name} has no {'FOV' if plan.kind == 'fov' else 'map'} to convert")
-    faults += folder_faults(out.absolute().parent)
-    if faults:
-        raise PlanError(faults)
-    state = State.of(plan, tasks, dataset)
-    notes = tuple(not_carried(plan, tasks, dataset))
-    made = Conversion(plan, dataset, out, tuple(tasks), frozenset(), False, state, force, notes)
-    made = made if force else _taken_up(made)
-    pixels = sum(_bytes_of(task, dataset) for task in tasks if task.path not in made.done)
-    needed = pixels * _WITH_LEVELS / 2**30
-    free = shutil.disk_usage(next(one for one in out.absolute().parents if one.exists())).free / 2**30
-    if needed > free:
-        raise PlanError([f"{out}: {needed:.1f} GiB may be needed, but only {free:.1f} GiB are free"])
-    return made
-
-
-def _taken_up(conversion: Conversion) -> Conversion:
-    """Find out what an earlier run has done.
-
-    Raises
-    ------
-    PlanError
-        If what is there was not made of the same.
-    """
-    out, tasks = conversion.out, conversion.tasks
-    begun = Workplace(out).begun()
-    if begun is not None:
-        begun.check(conversion.state, out)
-        there = (task.path for task in tasks if any(path.is_dir() for path in _written(conversion, task)))
-        return replace(conversion, done=frozenset(there))
-    if not out.exists() or not any(out.iterdir()):
-        return conversion
-    collection = Collection.read(out)
-    if collection is not None and collection.unfinished:
-        raise PlanError([f"{out} is unfinished, and what was kept to go on with it is gone; --force begins it anew"])
-    said = Collection.of_image(out) if conversion.single else collection
-    of = export_plan(conversion.plan, conversion.dataset)
-    if said != _collection(conversion) or not all(_is_current(conversion, of, task) for task in tasks):
-        raise PlanError([f"{out} is there already, and not what would be written now; --force replaces it"])
-    return replace(conversion, done=frozenset(task.path for task in tasks), finished=True)
-
-
-def _is_current(conversion: Conversion, of: ExportPlan, task: ImageTask) -> bool:
-    """Say whether a finished image is what would be written now."""
-    dataset = conversion.dataset
-    record = record_of(task, conversion.plan, of, dataset)
-    return still_true(conversion.path_of(task), record, sources_of(task.item, of, dataset))
-
-
-def _written(conversion: Conversion, task: ImageTask) -> list[Path]:
-    """Give where an image lies once it was written; a single one before and after it became the output."""
-    path = conversion.path_of(task)
-    return [path, Workplace(conversion.out).image] if conversion.single else [path]
-
-
-def _bytes_of(task: ImageTask, dataset: Dataset) -> int:
-    """Give the size of the pixels of an image; 0 where its files cannot be read, and it will fail by name."""
-    item = task.item
-    try:
-        if item.fov:
-            first = dataset.fovs[item.fov]
-            width, height = first.size_px
-            channels = len(first.channels)
-        else:
-            one = dataset.maps[item.map_id]
-            height, width = one.shape
-            first = next(tile.fov for tile in one.placement.tiles if tile.fov)
-            channels = len(one.channels)
-        times, _, depth, *_ = first.shape
-        size = next(iter(first.planes.values())).dtype.itemsize
-    except (TileReadError, StopIteration):
-        return 0
-    return times * channels * depth * size * width * height
-
-
 # --- running --------------------------------------------------------------------------------------------------
 def run_conversion(
     conversion: Conversion,
@@ -275,7 +139,7 @@ def run_conversion(
 
 
 def _skipped(conversion: Conversion, task: ImageTask) -> ExportResult:
-    path = next(path for path in _written(conversion, task) if path.is_dir())
+    path = next(path for path in written_at(conversion, task) if path.is_dir())
     metadata: dict[str, Any] = {"kind": conversion.plan.kind, "warnings": []}
     return ExportResult(f"image:{task.path}", True, path, metadata=metadata, bytes=size_of(path), skipped=True)
 
@@ -304,21 +168,13 @@ def _write_collection(conversion: Conversion, *, unfinished: bool) -> None:
     import zarr
 
     version = conversion.plan.options.version
-    collection = _collection(conversion, unfinished)
+    collection = collection_of(conversion, unfinished)
     attributes = {**collection_attributes(version), **collection.attributes()}
     series = series_attributes([task.path for task in conversion.tasks], version)
     for path, said in ((conversion.out / OME_GROUP, series), (conversion.out, attributes)):
         group = zarr.open_group(path, mode="a", zarr_format=2 if version == "0.4" else 3)
         group.attrs.put(said)
         sync_folder(path)
-
-
-def _collection(conversion: Conversion, unfinished: bool = False) -> Collection:
-    """Give what is said of the places of all images; a single one says it itself, of ``"."``."""
-    dataset, tasks = conversion.dataset, conversion.tasks
-    images = {"." if conversion.single else task.path: task.place for task in tasks}
-    stage_y = dataset.stage_y if dataset.stage_y_stated else None
-    return Collection(stage_y=stage_y, unfinished=unfinished, images=images)
 
 
 def _finish(conversion: Conversion, workplace: Workplace, made: Sequence[ExportResult]) -> None:
@@ -340,7 +196,7 @@ def _finish(conversion: Conversion, workplace: Workplace, made: Sequence[ExportR
 
 def _jobs(conversion: Conversion, workplace: Workplace) -> list[JobItem]:
     opened = Opened(conversion.dataset)
-    alone = _collection(conversion) if conversion.single else None
+    alone = collection_of(conversion) if conversion.single else None
     recipe = _Recipe(opened, conversion.plan, export_plan(conversion.plan, conversion.dataset), alone)
     left = [task for task in conversion.tasks if task.path not in conversion.done]
     return [

@@ -51,11 +51,11 @@ _BUILT_IN = {
     "ome_zarr": "OmeZarr",
     "afm": "AfmFiles",
     "wafer": "Wafer",
-    "raw_tiles": "RawTiles",
     "tile_positions": "TilePositions",
     "ome_tiff": "OmeTiff",
     "tile_files": "TileFiles",
     "fov_folders": "FovFolders",
+    "raw_tiles": "RawTiles",
     "section_images": "SectionImages",
     "bioio": "BioioImages",
 }
