@@ -92,12 +92,14 @@ class Bench:
     def fault(self, damaged: bytes) -> str:
         """Say what is wrong with what comes of a damaged file, or ``""``."""
         self._time += 10**9
+        self.outcome = "opened"
         self.file.write_bytes(damaged)
         os.utime(self.file, ns=(self._time, self._time))  # in two cases within a tick of the clock, files look alike
         try:
             with limits():
                 after = look(self.path)
         except SlicemapError as error:
+            self.outcome = "refused"
             return _fault_of(error, self.file, self.path)
         except Exhausted as error:
             return f"{type(error).__name__}: {error}"
@@ -105,7 +107,8 @@ class Bench:
             return _where(error)
         finally:
             self.file.write_bytes(self.raw)
-        return _difference(self, after)
+        with np.errstate(invalid="ignore"):  # of damaged floats, which may signal
+            return _difference(self, after)
 
 
 # --- what is asked of it --------------------------------------------------------------------------------------------

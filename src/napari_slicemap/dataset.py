@@ -25,7 +25,7 @@ from .maps.descriptor import read_descriptors
 from .maps.placement import place
 from .project import PROJECT_FILE, Places, Project, find_project, write_project
 from .render.profile import ProfileBook, profiles_from_marker_sets
-from .render.starter import starter_profile, stated_profile
+from .render.starter import starter_profiles, stated_profile
 from .render.stored import StoredLevels
 from .render.virtual_map import VirtualMap
 from .rois.ground import Ground
@@ -523,7 +523,8 @@ def _write_parts(dataset: Dataset, profile: str) -> list[Path]:
     if places.saved("profiles") is None:
         book = dataset.profiles
         if not book.profiles:
-            book = ProfileBook().with_profile(starter_profile(list(dataset.fovs.values()), profile))
+            for one in starter_profiles(list(dataset.fovs.values()), profile):
+                book = book.with_profile(one)
         book.write(places.written("profiles"))
         written.append(places.written("profiles"))
     if places.saved("rois") is None and len(dataset.rois):

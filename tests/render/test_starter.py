@@ -5,7 +5,7 @@ import pytest
 
 from napari_slicemap import ChannelSettings
 from napari_slicemap.errors import FileFormatError, TileReadError
-from napari_slicemap.render.starter import percentile_limits, starter_profile, stated_profile
+from napari_slicemap.render.starter import percentile_limits, starter_profile, starter_profiles, stated_profile
 from scenes import make_fov
 
 
@@ -33,11 +33,25 @@ def test_a_channel_that_nobody_has():
     assert percentile_limits([fov(A=RAMP)], "B") == (0, 1)
 
 
+def test_fovs_of_other_channels_have_profiles_that_fit_them():
+    fovs = [fov(f"a{n}", A=RAMP, B=RAMP) for n in range(20)] + [fov("last", B=RAMP, **{"only here": RAMP * 2})]
+    whole, first, second = starter_profiles(fovs, "auto")
+    assert [one.name for one in (whole, first, second)] == ["auto", "auto A, B", "auto B, only here"]
+    assert [list(one.channels) for one in (whole, first, second)] == [
+        ["A", "B", "only here"],
+        ["A", "B"],
+        ["B", "only here"],
+    ]
+    assert whole.channels["only here"].contrast_limits == second.channels["only here"].contrast_limits
+    assert whole.channels["only here"].contrast_limits[1] > 1900
+    assert len(starter_profiles(fovs[:20])) == 1
+
+
 def test_every_channel_has_settings_and_the_first_eight_are_shown():
     profile = starter_profile([fov("a", **{f"c{n}": RAMP for n in range(9)}), fov("b", c0=RAMP, late=RAMP)], "auto")
     assert profile.name == "auto"
     assert list(profile.channels) == [*(f"c{n}" for n in range(9)), "late"]
-    assert [one.visible for one in profile.channels.values()] == [True] * 8 + [False] * 2
+    assert [one.visible for one in profile.channels.values()] == [True] * 8 + [False, True]
     assert len({one.color for one in list(profile.channels.values())[:8]}) == 8
 
 

@@ -34,6 +34,8 @@ def init(
 ) -> None:
     """Write slicemap.toml, and a starter profile whose contrast comes from percentiles of the pixels.
 
+    Where FOVs have different channels, there is a profile for each set of channels, too: exports want one that fits.
+
     Example: [bold]slicemap init /data/read_only/run7 -o ~/projects/run7 --pixel-size 390nm[/bold]
     """
     from ..dataset import init_dataset

@@ -19,6 +19,8 @@ from .profile import MaskStyle, Profile
 _COLORS = ("#4d7fff", "#33d94d", "#ff4d4d", "#ffd633", "#ff4dff", "#33e6e6", "#ff9933", "#b3b3b3")
 _LOW, _HIGH = 1.0, 99.8
 _SAMPLED_FOVS = 12
+_NAMED = 3
+"""Channels that the name of a profile tells."""
 
 
 def starter_profile(fovs: Sequence[Fov], name: str = "auto") -> Profile:
@@ -27,14 +29,14 @@ def starter_profile(fovs: Sequence[Fov], name: str = "auto") -> Profile:
     Parameters
     ----------
     fovs : sequence of Fov
-        All of a dataset; up to twelve of them, spread evenly, are read whole.
+        All of a dataset; up to twelve of them, spread evenly, are read whole, and at least one of each set of channels.
     name : str
         Name of the profile.
 
     Returns
     -------
     Profile
-        The first eight channels are visible, each in a colour of its own.
+        The first eight channels of each FOV are visible, in colours of their own.
 
     Raises
     ------
@@ -44,18 +46,52 @@ def starter_profile(fovs: Sequence[Fov], name: str = "auto") -> Profile:
     sample = _readable(fovs)
     if not sample:
         raise TileReadError("no FOV can be read, so no profile can be made")
-    channels = dict.fromkeys(channel for fov in fovs for channel in fov.channels)
+    groups = _by_channels(fovs)
+    channels = dict.fromkeys(channel for group in groups for channel in group)
+    seen = {channel for group in groups for channel in group[: len(_COLORS)]}
     masks = sorted({mask for fov in fovs for mask in fov.masks})
     return Profile(
         name=name,
         channels={
             channel: ChannelSettings(
-                _COLORS[index % len(_COLORS)], percentile_limits(sample, channel), visible=index < len(_COLORS)
+                _COLORS[index % len(_COLORS)], percentile_limits(sample, channel), visible=channel in seen
             )
             for index, channel in enumerate(channels)
         },
         masks={mask: MaskStyle() for mask in masks},
     )
+
+
+def starter_profiles(fovs: Sequence[Fov], name: str = "auto") -> list[Profile]:
+    """Make starter profiles that between them fit every FOV of a dataset.
+
+    An export refuses a profile with a channel that a FOV lacks. So where FOVs differ in their channels, there is a
+    profile for each set of channels, called by its first channels, after the one that has them all, for the screen.
+
+    Parameters
+    ----------
+    fovs, name
+        As for :func:`starter_profile`.
+
+    Returns
+    -------
+    list of Profile
+        The one of all channels first.
+
+    Raises
+    ------
+    TileReadError
+        If no FOV can be read.
+    """
+    groups = _by_channels(fovs)
+    if len(groups) < 2:
+        return [starter_profile(fovs, name)]
+    made = [starter_profile(fovs, name)]
+    stems = [f"{name} {', '.join(channels[:_NAMED])}{' …' if len(channels) > _NAMED else ''}" for channels in groups]
+    for number, (stem, own) in enumerate(zip(stems, groups.values(), strict=True), 1):
+        with suppress(TileReadError):  # FOVs that cannot be read fail by themselves when they are exported
+            made.append(starter_profile(own, stem if stems.count(stem) == 1 else f"{stem} ({number})"))
+    return made
 
 
 def stated_profile(
@@ -95,16 +131,26 @@ def stated_profile(
     return Profile(name=name, channels=made)
 
 
+def _by_channels(fovs: Sequence[Fov]) -> dict[tuple[str, ...], list[Fov]]:
+    """Sort FOVs by the channels that they have."""
+    groups: dict[tuple[str, ...], list[Fov]] = {}
+    for fov in fovs:
+        groups.setdefault(fov.channels, []).append(fov)
+    return groups
+
+
 def _readable(fovs: Sequence[Fov]) -> list[Fov]:
     """Spread a sample over the FOVs; those that cannot be read are passed over (they fail when exported)."""
-    picked = np.unique(np.linspace(0, len(fovs) - 1, min(_SAMPLED_FOVS, len(fovs))).round().astype(int))
+    groups = _by_channels(fovs)
     made = []
-    for index in picked:
-        try:
-            fovs[index].read_window(fovs[index].channels[:1], fovs[index].bounds)
-        except SlicemapError:
-            continue
-        made.append(fovs[index])
+    for group in groups.values():
+        count = min(len(group), max(1, _SAMPLED_FOVS // len(groups)))
+        for index in np.unique(np.linspace(0, len(group) - 1, count).round().astype(int)):
+            try:
+                group[index].read_window(group[index].channels[:1], group[index].bounds)
+            except SlicemapError:
+                continue
+            made.append(group[index])
     return made
 
 
