@@ -1,12 +1,10 @@
-"""Converted datasets as napari-ome-zarr reads them, in an environment of its own."""
+"""Converted datasets as napari-ome-zarr reads them, beside the packages that are installed."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,15 +14,11 @@ from builders import fov_folders
 from napari_slicemap import open_dataset
 from napari_slicemap.export.convert.plan import ConvertPlan
 from napari_slicemap.export.convert.run import convert_dataset
+from peers import environment_with
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # the environment takes minutes to make
+pytestmark = pytest.mark.slow  # it comes from PyPI
 
-_REPOSITORY = Path(__file__).resolve().parents[2]
-_FOLDER = _REPOSITORY / "build" / "napari-ome-zarr-venv"
-_WANTED = ["napari-ome-zarr==0.10.0"]
-_NO_NETWORK = ("NewConnectionError", "Temporary failure in name resolution", "ConnectTimeoutError", "ProxyError")
-
-# run by its Python: lays out what its reader gives
+# run by a Python that finds it: lays out what its reader gives
 _READ = """
 import json, sys
 from pathlib import Path
@@ -41,28 +35,19 @@ for number, (levels, metadata, kind) in enumerate(napari_get_reader(path)(path))
 
 
 @pytest.fixture(scope="module")
-def python() -> Path:
-    """The Python of an environment with napari-ome-zarr, made anew unless it is whole."""
-    made = _FOLDER / ("Scripts" if os.name == "nt" else "bin") / "python"
-    mark = _FOLDER / "whole.json"
-    if mark.is_file() and json.loads(mark.read_text()) == _WANTED:
-        return made
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(_FOLDER)], check=True)
-    install = [str(made), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_WANTED]
-    done = subprocess.run(install, capture_output=True, text=True, check=False)
-    if done.returncode and any(sign in done.stderr for sign in _NO_NETWORK):
-        pytest.skip("PyPI is not reachable, and napari-ome-zarr comes from there")
-    assert done.returncode == 0, done.stderr
-    mark.write_text(json.dumps(_WANTED))
-    return made
+def environment() -> dict[str, str]:
+    return environment_with("napari-ome-zarr", ["napari-ome-zarr==0.10.0"])
 
 
 @pytest.mark.parametrize("version", ["0.5", "0.4"])
-def test_the_layers_are_the_images_and_masks(python, tmp_path, version):
+def test_the_layers_are_the_images_and_masks(environment, tmp_path, version):
     folder, out, found = fov_folders(tmp_path / "run"), tmp_path / "out.ome.zarr", tmp_path / "found"
     found.mkdir()
     convert_dataset(open_dataset(folder), out, ConvertPlan(options={"version": version}))
-    subprocess.run([str(python), "-c", _READ, str(out), str(found)], check=True, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _READ, str(out), str(found)], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
     layers = json.loads((found / "stated.json").read_text())
     assert [layer["kind"] for layer in layers] == ["image", "labels", "image", "labels"]
     for number, (name, layer) in enumerate(zip(("a1", "a1", "a2", "a2"), layers, strict=True)):

@@ -1,9 +1,8 @@
-"""The reader of microscopes' own formats, by a stand-in for bioio; the real one reads in an environment of its own."""
+"""The reader of microscopes' own formats, by a stand-in for bioio; the real one reads in a process of its own."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from datetime import timedelta
@@ -18,11 +17,10 @@ import pytest
 from napari_slicemap.errors import FileFormatError
 from napari_slicemap.images.bioio_image import PLUGINS
 from napari_slicemap.images.readers.bioio import BioioImages
+from peers import environment_with
 
 from .reader_contract import options
 from .told_files import ToldFilesContract
-
-_REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class UnsupportedFileFormatError(Exception):
@@ -230,16 +228,7 @@ Path(sys.argv[2]).write_text(json.dumps({"fovs": facts, "centers": centers, "pro
 def test_real_bioio(tmp_path: Path) -> None:
     import tifffile
 
-    folder = _REPOSITORY / "build" / "bioio-venv"
-    python, mark = folder / "bin" / "python", folder / "whole.json"
-    wanted = ["bioio>=3.0", "bioio-ome-tiff", str(_REPOSITORY)]
-    if not mark.is_file() or json.loads(mark.read_text()) != wanted:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        done = subprocess.run([str(python), "-m", "pip", "install", "-q", *wanted], capture_output=True, text=True)
-        if done.returncode and "NewConnectionError" in done.stderr:
-            pytest.skip("PyPI is not reachable, and bioio comes from there")
-        assert done.returncode == 0, done.stderr
-        mark.write_text(json.dumps(wanted))
+    environment = environment_with("bioio", ["bioio>=3.0", "bioio-base", "bioio-ome-tiff", "semver", "xarray"])
     pixels = np.random.default_rng(0).integers(0, 9999, (2, 2, 2, 3, 6, 8), np.uint16)
     with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as file:
         for number, scene in enumerate(pixels):
@@ -248,8 +237,7 @@ def test_real_bioio(tmp_path: Path) -> None:
             known["Plane"] = {"PositionX": [0.25 * number] * 12, "PositionY": [3.0] * 12}
             known["Plane"] |= {"PositionXUnit": ["mm"] * 12, "PositionYUnit": ["mm"] * 12}
             file.write(scene, metadata=known)
-    command = [str(python), "-c", _REAL, str(tmp_path / "a.ome.tif"), str(tmp_path / "found.json")]
-    environment = {**os.environ, "PYTHONPATH": str(_REPOSITORY / "src"), "PYTHONUTF8": "1"}
+    command = [sys.executable, "-c", _REAL, str(tmp_path / "a.ome.tif"), str(tmp_path / "found.json")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "found.json").read_text())
