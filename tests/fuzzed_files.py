@@ -86,7 +86,8 @@ def _descriptors(real_data: Path, folder: Path) -> Path:
 
 def _zarr_05(real_data: Path, folder: Path) -> Path:
     made = folder / _V05
-    for part in ("zarr.json", "2/zarr.json", "labels/zarr.json", "labels/0/zarr.json", "labels/0/2/zarr.json"):
+    labels = ("zarr.json", *(f"0/{level}/zarr.json" for level in range(4)), "0/zarr.json")
+    for part in ("zarr.json", "2/zarr.json", *(f"labels/{one}" for one in labels)):
         (made / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(real_data / "omezarr" / _V05 / part, made / part)
     for channel in (0, 1):
@@ -104,9 +105,9 @@ def _zarr_04(real_data: Path, folder: Path) -> Path:
     for part in parts:
         (made / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(real_data / "omezarr" / _V04 / part, made / part)
-    for chunk in ("0/0/0/0/0", "0/0/0/1/0"):
-        (made / "0" / chunk).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(real_data / "omezarr" / _V04 / "0" / chunk, made / "0" / chunk)
+    for chunk in ("0/0/0/0/0/0", "0/0/0/0/1/0", "1/0/0/0/0/0", "2/0/0/0/0/0"):
+        (made / chunk).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(real_data / "omezarr" / _V04 / chunk, made / chunk)
     return made
 
 

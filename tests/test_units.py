@@ -49,6 +49,7 @@ def test_length(written: object, um: float) -> None:
         pytest.param("banana", id="no unit"),
         pytest.param("5 s", id="a time"),
         pytest.param("1 pixel", id="pixels"),
+        pytest.param("1 px", id="pixels of style sheets"),
         pytest.param("5,5 um", id="decimal comma"),
         pytest.param("1 um 2", id="two numbers"),
         pytest.param("1/0 um", id="a sum"),

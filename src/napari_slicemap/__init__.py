@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .dataset import Dataset as Dataset
     from .dataset import open_dataset as open_dataset
+    from .export.convert.plan import ConvertPlan as ConvertPlan
+    from .export.convert.run import convert_dataset as convert_dataset
     from .export.plan import ExportPlan as ExportPlan
     from .export.repeat import repeat_export as repeat_export
     from .export.run import ExportReport as ExportReport
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from .images.stack.ome_tiff_bundle import save_ome_tiff_stack as save_ome_tiff_stack
     from .images.stack.processing import apply_steps as apply_steps
     from .images.stack.reading import read_stack as read_stack
+    from .maps.registration import register_map as register_map
     from .render.channels import ChannelSettings as ChannelSettings
     from .render.fov import render_fov_to_array as render_fov_to_array
     from .render.overlays import AnnotationOverlay as AnnotationOverlay
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
 _HOME = {
     "AnnotationOverlay": "render.overlays",
     "ChannelSettings": "render.channels",
+    "ConvertPlan": "export.convert.plan",
     "Dataset": "dataset",
     "ExportPlan": "export.plan",
     "ExportReport": "export.run",
@@ -80,6 +84,7 @@ _HOME = {
     "assess_slice_quality": "slices.quality",
     "build_cumulative_shifts": "slices.shifts",
     "compute_scale_bar": "render.scale_bar",
+    "convert_dataset": "export.convert.run",
     "detect_galvo_for_slice": "slices.galvo",
     "detect_galvo_shift": "slices.galvo",
     "export_bundles": "export.stacks.bundles",
@@ -91,6 +96,7 @@ _HOME = {
     "load_ome_tiff_stack": "images.stack.ome_tiff_bundle",
     "open_dataset": "dataset",
     "read_stack": "images.stack.reading",
+    "register_map": "maps.registration",
     "render_fov_to_array": "render.fov",
     "repeat_export": "export.repeat",
     "run_export": "export.run",

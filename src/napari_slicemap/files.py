@@ -28,6 +28,7 @@ import pydantic
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from .errors import FileFormatError, listing
+from .units import length_um
 
 T = TypeVar("T")
 _DEEPEST = 1000
@@ -419,6 +420,20 @@ class Row:
         if not math.isfinite(value):
             raise FileFormatError(f"{self.where}: {column} is {text!r}, expected a number")
         return value
+
+    def length_um(self, column: str) -> float | None:
+        """Read a cell as a length: a number is µm, text may have a unit; ``None`` if it is empty.
+
+        Raises
+        ------
+        FileFormatError
+            Naming file, line and column.
+        """
+        text = self[column]
+        try:
+            return length_um(text) if text else None
+        except ValueError as error:
+            raise FileFormatError(f"{self.where}: {column}: {error}") from None
 
     def whole(self, column: str, least: int = 0) -> int | None:
         """Read a cell as a whole number (``5`` or ``5.0``) of at least `least`; ``None`` if it is empty.

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 _LENGTH = re.compile(r"(?P<number>[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)\s*(?P<unit>[^\W\d_]*)")
+_NO_LENGTHS = ("px",)
+"""Units that pint takes for a length of printing: 1/96 inch."""
 _HINT = "write a number in µm or text such as '390 nm'"
 
 
@@ -62,6 +64,8 @@ def _parse(text: str) -> float:
     number, unit = float(found["number"]), found["unit"]
     if not unit:
         return number
+    if unit in _NO_LENGTHS:
+        raise ValueError(f"{text!r} is a number of pixels, and not a length; {_HINT}")
     import pint
 
     try:

@@ -176,3 +176,15 @@ def test_help_teaches(slicemap: Shell) -> None:
     said = slicemap("register", "--help")[1]
     for word in ("registration.csv", "--max-shift", "exit code is 1"):
         assert word in said
+
+
+def test_maps_with_nothing_to_compare_share_a_line_and_few_trusted_pairs_are_pointed_out(
+    slicemap: Shell, tmp_path: Path
+) -> None:
+    # the tiles of "m" lie the other way round than stated: next to nothing fits
+    tiles = cut(ground(160, 230), TRUE)
+    folder = write_tiles(tmp_path / "run", tiles, NOMINAL[::-1] * UNIT, ("x_um", "y_um"), UNIT)
+    for name in ("alone", "apart"):
+        write_tiles(folder, tiles[:1], [(7.25, 8.5)], ("x_um", "y_um"), UNIT, name)
+    said = slicemap("register", folder, "-o", tmp_path / "out", "--dry-run")[1]
+    assert "maps alone, apart: no two tiles overlap by enough to be compared; left as they are" in said.splitlines()

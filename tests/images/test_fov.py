@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from napari_slicemap.images.fov import Annotation, Fov
 from napari_slicemap.images.image import ImagePlane
 from napari_slicemap.images.region import Grid, Region, Window
 from napari_slicemap.images.tiff import TiffImage
+from napari_slicemap.images.zarr_image import ZarrImage
 
 STACK = pixels(5, (2, 3, 4, 20, 24))  # T, C, Z, Y, X
 
@@ -137,6 +139,21 @@ def test_where_the_pixel_size_comes_from(
 def test_a_size_other_than_stated_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TileReadError, match=r"FOV a1: .*c0\.tif is 24 × 20 px, but the FOV is stated as 20 × 24 px"):
         plane_fov(tmp_path, pixels(0), size_hint=(20, 24)).read()
+
+
+def test_a_size_that_no_memory_holds_is_held_against_the_file_first(tmp_path: Path) -> None:
+    fov = stack_fov(tmp_path, size_hint=(2**31, 2**31))
+    with pytest.raises(TileReadError, match="24 × 20 px, but the FOV is stated as 2147483648 × 2147483648 px"):
+        fov.read()
+
+
+def test_pixels_that_no_memory_holds_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "huge.zarr"
+    zarr.create_array(path, shape=(2**31, 2**31), chunks=(64, 64), dtype="u1")
+    fov = Fov("a1", {"C0": ImagePlane(ZarrImage(path))})
+    with pytest.raises(RegionError, match="FOV a1: 1 × 2147483648 × 2147483648 px are more than the memory holds"):
+        fov.read()
+    assert fov.read(region=Region(2**30, 2**30 + 2, 0, 1)).tolist() == [[[0, 0]]]
 
 
 def test_a_channel_of_another_size_is_refused(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ class TestSteinbock(ReaderContract):
             pytest.param(
                 {"acquisition_width_um": "-24"}, "acquisition_width_um is -24, expected a length", id="extent"
             ),
-            pytest.param({"acquisition_start_x_um": "left"}, "start_x_um is 'left', expected a number", id="position"),
+            pytest.param({"acquisition_start_x_um": "left"}, "start_x_um: 'left' is not a length", id="position"),
             pytest.param({"image": "slide1_001.tiff"}, r"image slide1_001\.tiff stands twice", id="twice"),
         ],
     )

@@ -13,8 +13,9 @@ import zarr
 
 from builders import pixels, write_ome_zarr, write_tiff, write_zarr
 from napari_slicemap.errors import DatasetNotFoundError, FileFormatError, TileReadError, UnknownNameError
+from napari_slicemap.images.ome_zarr_layout import slice_number
 from napari_slicemap.images.region import Window
-from napari_slicemap.slices.volumes import SliceVolume, find_volumes, of_slices, slice_number
+from napari_slicemap.slices.volumes import SliceVolume, find_volumes, of_slices
 
 VOLUME = pixels(1, (5, 20, 24))
 

@@ -21,9 +21,7 @@ def _names(what: str) -> Any:
 
 
 def convert(
-    dataset: Annotated[
-        Path, typer.Argument(help="Acquisition folder or file, tiles.csv or slicemap.toml.", show_default=False)
-    ],
+    dataset: Annotated[Path, typer.Argument(help="Acquisition folder or file, or slicemap.toml.", show_default=False)],
     out: Annotated[Path, typer.Argument(help="What to write: a folder OUT.ome.zarr.", show_default=False)],
     fovs: Annotated[list[str] | None, _names("FOVs, an image each (all of them if nothing is said).")] = None,
     maps: Annotated[list[str] | None, _names("Maps instead, each as one mosaic.")] = None,
@@ -174,7 +172,11 @@ def _not_carried(conversion: Conversion) -> list[str]:
 
 
 def _say_not_carried(conversion: Conversion) -> None:
-    """Say in one line what stays behind, and how to keep it."""
-    if kept := _not_carried(conversion):
+    """Say what stays behind, and how to keep it."""
+    from ..export.convert.plan import left_behind
+
+    if tables := left_behind(conversion.dataset):
         how = f"slicemap init {conversion.out} -o FOLDER, and copy them into that folder"
-        typer.echo(f"not carried along: {', '.join(kept)}; for tables: {how}", err=True)
+        typer.echo(f"not carried along: {', '.join(tables)}; for tables: {how}", err=True)
+    for note in conversion.notes:
+        typer.echo(f"not carried along: {note}", err=True)

@@ -23,7 +23,7 @@ def export(
     ctx: typer.Context,
     dataset: Annotated[
         Path | None,
-        typer.Argument(help="Acquisition folder, tiles.csv or slicemap.toml; --from knows it.", show_default=False),
+        typer.Argument(help="Acquisition folder or file, or slicemap.toml; --from knows it.", show_default=False),
     ] = None,
     plan: Annotated[Path | None, typer.Option(help="A plan file (.toml or .json); options go over it.")] = None,
     fovs: Annotated[list[str] | None, _names("FOVs.")] = None,

@@ -11,7 +11,7 @@ from .way_in import Grid, Layout, Order, Overlap, PixelSize, Serpentine, StageY,
 
 
 def init(
-    path: Annotated[Path, typer.Argument(help="Acquisition folder or tiles.csv.", show_default=False)],
+    path: Annotated[Path, typer.Argument(help="Acquisition folder or file.", show_default=False)],
     project_folder: Annotated[
         Path | None,
         typer.Option(

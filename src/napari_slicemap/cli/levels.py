@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 
 def levels(
-    dataset: Annotated[
-        Path, typer.Argument(help="Acquisition folder, tiles.csv or slicemap.toml.", show_default=False)
-    ],
+    dataset: Annotated[Path, typer.Argument(help="Acquisition folder or file, or slicemap.toml.", show_default=False)],
     maps: Annotated[
         list[str] | None, typer.Option(help="Which maps, separated by commas; all of them if not given.")
     ] = None,

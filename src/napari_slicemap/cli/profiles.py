@@ -19,7 +19,7 @@ profiles = typer.Typer(
 )
 
 _Dataset = Annotated[
-    Path, typer.Argument(help="Acquisition folder, tiles.csv or slicemap.toml.", metavar="DATASET", show_default=False)
+    Path, typer.Argument(help="Acquisition folder or file, or slicemap.toml.", metavar="DATASET", show_default=False)
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def register(
-    path: Annotated[Path, typer.Argument(help="Acquisition folder, tiles.csv or slicemap.toml.", show_default=False)],
+    path: Annotated[Path, typer.Argument(help="Acquisition folder or file, or slicemap.toml.", show_default=False)],
     project_folder: Annotated[
         Path,
         typer.Option("--project-folder", "-o", help="Where the refined positions go; the acquisition stays as it is."),
@@ -135,8 +135,8 @@ def _say(
         facts = [_facts(one) for one in found.values()]
         typer.echo(to_json({"maps": facts, "written": [file.as_posix() for file in written]}))
     else:
-        for one in found.values():
-            typer.echo("\n".join(_lines(one)))
+        for line in _text(found):
+            typer.echo(line)
     for one in found.values():
         for problem in one.problems:
             typer.echo(f"! {problem}", err=True)
@@ -155,9 +155,21 @@ def _say(
         typer.echo(f"written: {written[-1]}", err=True)
 
 
+def _text(found: Mapping[str, Registration]) -> Iterator[str]:
+    """Tell of each map that has something to compare, and of all others in one line."""
+    from ..errors import listing
+
+    for one in found.values():
+        if one.pairs:
+            yield from _lines(one)
+    if alone := [one.map_id for one in found.values() if not one.pairs]:
+        maps, they = ("map", "it is") if len(alone) == 1 else ("maps", "they are")
+        yield f"{maps} {listing(alone, 6)}: no two tiles overlap by enough to be compared; left as {they}"
+
+
 def _lines(one: Registration) -> list[str]:
-    if not one.pairs:
-        return [f"map {one.map_id}: no two tiles overlap by enough to be compared; left as it is"]
+    from ..errors import listing
+
     count = f"{len(one.trusted)} of {len(one.pairs)} pairs trusted"
     if not one.refined:
         return [f"map {one.map_id}: {count}; left as it is"]
@@ -166,7 +178,11 @@ def _lines(one: Registration) -> list[str]:
         f"{one.largest_move_px:.1f} px at most; pairs agree to {one.rms_px:.2f} px"
     ]
     if one.stayed:
-        lines.append(f"  placed by their neighbours only: {', '.join(one.stayed)}")
+        lines.append(f"  placed by their neighbours only: {listing(one.stayed)}")
+    if len(one.trusted) < len(one.pairs) / 2:
+        lines.append(
+            "  most pairs are not trusted: do tiles lie about where files (or --grid, --order, --serpentine) put them?"
+        )
     return lines
 
 

@@ -20,7 +20,7 @@ rois = typer.Typer(
 )
 
 _Dataset = Annotated[
-    Path, typer.Argument(help="Acquisition folder, tiles.csv or slicemap.toml.", metavar="DATASET", show_default=False)
+    Path, typer.Argument(help="Acquisition folder or file, or slicemap.toml.", metavar="DATASET", show_default=False)
 ]
 _Tags = Annotated[list[str] | None, typer.Option("--tags", help="Only ROIs that have any of these tags.")]
 _Format = Annotated[

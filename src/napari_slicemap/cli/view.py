@@ -19,7 +19,7 @@ def view(
     path: Annotated[
         Path | None,
         typer.Argument(
-            help="Acquisition folder, tiles.csv or slicemap.toml; without it, what was open last.", show_default=False
+            help="Acquisition folder or file, or slicemap.toml; without it, what was open last.", show_default=False
         ),
     ] = None,
     map_id: Annotated[str | None, typer.Option("--map", help="Map to show first; goes with PATH.")] = None,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..files import FileModel
+from .folders import files_in
 from .fov import Fov
 from .tile_names import TileNames
 
@@ -111,6 +112,11 @@ class ReadOptions:
     tiles: TileNames | None = None
     cache: Path | None = None
 
+    @property
+    def cell_table(self) -> Path | None:
+        """The cell table, if it is there."""
+        return self.cells if self.cells.is_file() else None
+
 
 @dataclass(frozen=True)
 class Acquisition:
@@ -140,7 +146,7 @@ class Acquisition:
         What the files do not state, beside pixel size and stage direction, which any dataset may lack.
     channel_settings : mapping of str to mapping
         Channel name → what the files say of how it is shown: ``color`` (``#rrggbb``), ``contrast_limits`` (low,
-        high), ``visible``; each only where stated.
+        high), ``gamma``, ``visible``; each only where stated.
     roi_file : Path or None
         ROIs that another tool left beside the images, or the folder of several such files.
     """
@@ -166,5 +172,4 @@ def image_files(folder: Path) -> list[Path]:
     """List the TIFF files of a folder by name; hidden files are left out."""
     if not folder.is_dir():
         return []
-    found = (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-    return sorted(path for path in found if not path.name.startswith("."))
+    return files_in(folder, IMAGE_SUFFIXES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import stat
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -19,6 +20,7 @@ from .cache import ChunkCache
 from .image import ImageInfo
 
 if TYPE_CHECKING:
+    from io import FileIO
     from typing import BinaryIO
 
     import numpy as np
@@ -37,6 +39,7 @@ PLAIN_AXES = {2: "YX", 3: "CYX", 4: "TCYX", 5: "TCZYX"}
 ROWS_PX = 2**18
 """Pixels of a chunk of rows, where a file has no chunks of its own."""
 
+_MUCH = 2**22  # bytes above which a file is asked for its size before they are read
 _SMALL_PX = 2**16  # below this, opening the file costs more than decoding
 _SQUARE = 0.01  # relative difference of width and height up to which a pixel counts as square
 _UNITS_UM = {"micron": 1.0, "um": 1.0, "µm": 1.0, "nm": 1e-3, "mm": 1e3}
@@ -194,11 +197,22 @@ def rows_of_px(row_px: int, height: int) -> int:
 
 def read_bytes(stream: BinaryIO, offset: int, count: int) -> bytes:
     """Read part of a file; one that ends before is cut short."""
+    refuse_beyond_end(stream, offset, count)
     stream.seek(offset)
     found = stream.read(count)
     if len(found) < count:
-        raise ValueError(f"the file is cut short: it ends within the {count} bytes at {offset}")
+        raise _cut_short(offset, count)
     return found
+
+
+def refuse_beyond_end(stream: BinaryIO | FileIO, offset: int, count: int) -> None:
+    """Refuse to read more than a file holds, before memory is taken for it; little is tried."""
+    if count > _MUCH and offset + count > os.fstat(stream.fileno()).st_size:
+        raise _cut_short(offset, count)
+
+
+def _cut_short(offset: int, count: int) -> ValueError:
+    return ValueError(f"the file is cut short: it ends within the {count} bytes at {offset}")
 
 
 _BUFFER = 2**24  # bytes above which a buffer is not kept

@@ -241,10 +241,23 @@ class Fov:
         ndarray, (C, H, W)
             `out`, or an array of :meth:`pixel_dtype`.
         """
-        made = np.empty((len(channels), *window.shape), self.pixel_dtype(channels, z)) if out is None else out
+        made = self._empty(channels, window, t, z) if out is None else out
         for name, target in zip(channels, made, strict=True):
             self._read_plane(self.plane(name), t, z, window, cache, target)
         return made
+
+    def _empty(self, channels: Sequence[str], window: Window, t: int, z: ZChoice) -> NDArray[Any]:
+        """Make room for pixels, after the files were held against the size that is stated, which may be any."""
+        for name in channels:
+            with self._named():
+                self._checked_number(self.plane(name), t, z)
+        try:
+            return np.empty((len(channels), *window.shape), self.pixel_dtype(channels, z))
+        except (MemoryError, ValueError):  # ValueError: more bytes than can be counted
+            raise RegionError(
+                f"FOV {self.name}: {len(channels)} × {window.shape[1]} × {window.shape[0]} px are more than the memory "
+                "holds; ask for a region"
+            ) from None
 
     def chunks_of_window(
         self, channels: Sequence[str], window: Window, t: int = 0, z: ZChoice = 0, *, cache: ChunkCache

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from .folders import files_in, folders_in
 from .format_tools import named
 from .tiff import FirstPage, first_page
 from .tiff_metadata import metaseries_pixel_size_um
@@ -41,9 +42,10 @@ Files = dict[int, dict[tuple[int, int], Path]]
 def example_file(path: Path) -> str:
     """Give the place of one of a plate's images below its folder; ``""`` where the folder is no plate."""
     for _, _, folder in _places(path):
-        for file in folder.iterdir():
-            if _FILE.fullmatch(file.name):
-                return file.relative_to(path).as_posix()
+        with os.scandir(folder) as entries:
+            found = next((one.name for one in entries if _FILE.fullmatch(one.name)), "")
+        if found:
+            return (folder / found).relative_to(path).as_posix()
     return ""
 
 
@@ -77,9 +79,7 @@ def find_plates(path: Path, *, alone: bool) -> list[Path]:
 
 
 def _folders(path: Path) -> list[Path]:
-    with os.scandir(path) as entries:  # it knows folders without asking of each of many thousand files
-        found = [one.name for one in entries if one.is_dir()]
-    return sorted(path / name for name in found if not name.startswith(".") and name not in _OTHER_FOLDERS)
+    return [one for one in folders_in(path) if one.name not in _OTHER_FOLDERS]
 
 
 def _places(plate: Path) -> Iterator[tuple[int, int, Path]]:
@@ -127,7 +127,7 @@ def read_plate(path: Path) -> Plate:
     sites: dict[tuple[str, int], Files] = {}
     doubles: list[Path] = []
     for time, step, folder in _places(path):
-        for file in sorted(folder.iterdir()):
+        for file in files_in(folder, (".tif", ".tiff")):
             match = _FILE.fullmatch(file.name)
             if match is None:
                 continue
@@ -143,7 +143,7 @@ def read_plate(path: Path) -> Plate:
 # --- what is said beside the pixels ------------------------------------------------------------------------------
 def htd_file(plate: Path) -> Path | None:
     """Find the file ``*.HTD`` of a plate, of which each folder may hold a copy; the plate's own is taken."""
-    return min((one for one in plate.iterdir() if one.suffix.lower() == ".htd" and one.is_file()), default=None)
+    return next(iter(files_in(plate, (".htd",))), None)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import FileFormatError, listing
 from .acquisition import StageY
+from .folders import folders_in
 from .ome_zarr_collection import Collection, CollectionImage
 from .ome_zarr_groups import group_attributes, is_zarr, ome_attributes
 from .ome_zarr_multiscales import within
@@ -116,8 +117,7 @@ def list_images(path: Path) -> Listing | None:
 
 def image_folders(path: Path) -> list[Path]:
     """List the ``*.zarr`` folders in a folder that are Zarr groups, by name; hidden ones are left out."""
-    found = (one for one in path.iterdir() if one.suffix.lower() == _SUFFIX and not one.name.startswith("."))
-    return sorted(one for one in found if one.is_dir() and is_zarr(one))
+    return [one for one in folders_in(path) if one.suffix.lower() == _SUFFIX and is_zarr(one)]
 
 
 def _stem(path: Path) -> str:
@@ -125,8 +125,13 @@ def _stem(path: Path) -> str:
 
 
 def slice_of_name(path: Path) -> str | None:
-    """Give the slice that a name speaks of, the last number after a ``z``, of at least two digits."""
-    found = _Z_NUMBER.findall(image_stem(path))
+    """Give the slice that an image's name speaks of, its endings left out; see :func:`slice_number`."""
+    return slice_number(image_stem(path))
+
+
+def slice_number(name: str) -> str | None:
+    """Give the slice that a name speaks of, the last number after a ``z``; at least two digits."""
+    found = _Z_NUMBER.findall(name)
     return found[-1].zfill(2) if found else None
 
 
@@ -212,7 +217,7 @@ def _series(path: Path) -> list[str]:
         if not isinstance(series, list):
             raise FileFormatError(f"{path / _SERIES}: its series is {series!r}, expected a list of paths")
         return [within(one) for one in series]
-    counted = (one.name for one in path.iterdir() if one.name.isdecimal() and one.name.isascii() and is_zarr(one))
+    counted = (one.name for one in folders_in(path) if one.name.isdecimal() and one.name.isascii() and is_zarr(one))
     return sorted(counted, key=lambda name: (len(name), name))
 
 

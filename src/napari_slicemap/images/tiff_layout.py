@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .format_tools import Tiling, own_buffer, plane_index, read_bytes, rows_of_px, shared_chunk
+from .format_tools import Tiling, own_buffer, plane_index, read_bytes, refuse_beyond_end, rows_of_px, shared_chunk
 from .image import file_state
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class Page:
         Decodes without tifffile what is no more than this.
     nodata : float
         What a segment that was never written holds.
+    tiled : bool
+        Whether its segments are tiles.
     """
 
     path: Path
@@ -55,11 +57,12 @@ class Page:
     decode: Callable[[bytes, int], NDArray[Any]] | None = None
     plain: _Plain | None = None
     nodata: float = 0
+    tiled: bool = False
 
     def segment(self, stream: FileIO, index: int, keep: bool) -> NDArray[Any] | None:
         """Decode one segment ``(height, width, samples)``; ``None`` for one that was never written."""
         offset, count = self.where(index)
-        if offset == 0 or count == 0:
+        if count == 0:
             return None
 
         def load() -> NDArray[Any]:
@@ -70,10 +73,14 @@ class Page:
         return shared_chunk(self.path, (self.state, offset), load)
 
     def where(self, index: int) -> tuple[int, int]:
-        """Give the offset of a segment, and how many bytes it has."""
+        """Give the offset of a segment, and how many bytes it has: none where it was never written."""
         if not index < min(len(self.offsets), len(self.counts)):
             raise ValueError(f"its table of strips or tiles lacks number {index}")
-        return int(self.offsets[index]), int(self.counts[index])
+        offset, count = int(self.offsets[index]), int(self.counts[index])
+        # slide scanners state an offset for tiles that they left out, too
+        if offset == 0 < count or (count == 0 < offset and not self.tiled):
+            raise ValueError(f"its table of strips or tiles says of number {index}: {count} bytes at {offset}")
+        return offset, count
 
     def decoded(self, raw: bytes, index: int) -> NDArray[Any]:
         """Decode a segment ``(height, width, samples)`` by tifffile."""
@@ -114,6 +121,7 @@ class _Plain:
         """Decode segments; `segment` is the ``(height, width)`` that is stored of each without a `whole`."""
         loose = np.empty(segment, jobs[0].out.dtype) if any(job.whole is None for job in jobs) else None
         for start, stop, run in _runs(page, jobs):
+            refuse_beyond_end(stream, start, stop - start)
             raw = own_buffer(stop - start)[: stop - start]
             stream.seek(start)
             if stream.readinto(raw) < len(raw):
@@ -154,7 +162,7 @@ def _runs(page: Page, jobs: Sequence[_Job]) -> Iterator[tuple[int, int, list[tup
     run: list[tuple[int, int, _Job]] = []
     for job in jobs:
         offset, count = page.where(job.number)
-        if offset == 0 or count == 0:
+        if count == 0:
             job.out[...] = page.nodata
             continue
         if run and not (0 <= offset - stop <= _GAP and offset + count - start <= _RUN):
@@ -299,7 +307,7 @@ class _Rows:
         if row < 0 or column != 0 or height <= 0:
             raise IndexError(f"chunk {row}, {column} is out of bounds")
         made = allocate((height, self.chunk_shape[1]))
-        if page.offsets[0] == 0 or page.counts[0] == 0:
+        if page.where(0)[1] == 0:
             made[...] = page.nodata
             return made
         if any(page.offsets[:-1] + page.counts[:-1] != page.offsets[1:]):
@@ -392,6 +400,7 @@ def page_of(tif: Any, page: Any, own_path: Path) -> Page:
         one,
         _plain_of(keyframe),
         keyframe.nodata,
+        keyframe.is_tiled,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     Step = Callable[[Any], Any]
     Into = Callable[[Any, NDArray[np.uint8]], None]
 
+_CHUNK_NAME = re.compile(r"c|(c\.)?[0-9]+(\.[0-9]+)*")
+"""What is in the folder of an array, where its chunks are: files, or folders of them."""
 _NOWHERE = 2**64 - 1  # in the index of a shard: this chunk is not there
 
 
@@ -149,6 +152,7 @@ class ChunkFiles:
                     whole: Any = raw[:count] if count < len(raw) else bytes(raw) + stream.readall()
                 into(whole, out)
             except FileNotFoundError:
+                self._refuse_other_names()
                 out.view(self.encoding.dtype)[...] = self.fill
             except Exception as error:
                 raise ValueError(f"chunk {name}: {error}") from error
@@ -172,8 +176,32 @@ class ChunkFiles:
     def _decoded(self, file: str, inner: int) -> NDArray[Any]:
         raw = self._raw(file, inner)
         if raw is None:
+            self._refuse_other_names()
             return np.full(self.encoding.shape, self.fill, self.encoding.dtype)
         return self.encoding.decode(raw)
+
+    def _refuse_other_names(self) -> None:
+        """Refuse to take chunks for never written where they are there under other names."""
+        if self._called_otherwise:
+            first = self.name_of((0,) * len(self.encoding.shape))
+            raise ValueError(
+                f"the array's metadata names its chunks as {first!r}, "
+                f"of which none is there, but {self._called_otherwise!r} is"
+            )
+
+    @cached_property
+    def _called_otherwise(self) -> str:
+        """Name what looks like a chunk of another naming, if there is none of this one; else ``""``."""
+        first = self.name_of((0,) * len(self.encoding.shape)).split("/")[0]
+        expected = re.compile(re.sub("[0-9]+", "[0-9]+", re.escape(first)))
+        found = ""
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if expected.fullmatch(entry.name):
+                    return ""
+                if _CHUNK_NAME.fullmatch(entry.name):
+                    found = entry.name
+        return found
 
     def _raw(self, file: str, inner: int) -> bytes | None:
         """Read the bytes of a chunk; ``None`` if it was never written."""

@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import FileFormatError, PlacementError, SlicemapError
 from ..files import read_json, write_json
 from ..images.acquisition import TilePosition
+from ..units import length_um
 
 # translation only, for now: a file that says more must not be shown as if it said less
 _TRANSFORMS = ("rotation", "transform", "matrix")
@@ -179,7 +180,7 @@ def _position(entry: Any, where: str, slice_id: str) -> TilePosition:
     if center is not None and origin is not None:
         raise FileFormatError(f"{where}: both centerPointMicrons and originPixels are set; use one of them")
     size_um = entry.get("fovSizeMicrons")
-    if size_um is not None and (size_um := _number(size_um, "fovSizeMicrons", where)) <= 0:
+    if size_um is not None and (size_um := _length_um(size_um, "fovSizeMicrons", where)) <= 0:
         raise FileFormatError(f"{where}: fovSizeMicrons is {size_um:g}, expected a width above 0 µm")
     return TilePosition(
         map_id=_text(entry.get("slideId"), "slideId", where),
@@ -207,7 +208,8 @@ def _refuse_transforms(entry: dict[str, Any], where: str) -> None:
 def _point(entry: dict[str, Any], key: str, where: str) -> tuple[float, float] | None:
     if entry.get(key) is None:
         return None
-    x, y = (_number(_member(entry, key, part, where), f"{key}.{part}", where) for part in "xy")
+    read = _length_um if key == "centerPointMicrons" else _number
+    x, y = (read(_member(entry, key, part, where), f"{key}.{part}", where) for part in "xy")
     return x, y
 
 
@@ -229,6 +231,16 @@ def _text(value: Any, key: str, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise FileFormatError(f"{where}: {key} is {value!r}, expected text")
     return value.strip()
+
+
+def _length_um(value: Any, key: str, where: str) -> float:
+    """Read a number of µm, or text with a unit."""
+    if not isinstance(value, str):
+        return _number(value, key, where)
+    try:
+        return length_um(value)
+    except ValueError as error:
+        raise FileFormatError(f"{where}: {key}: {error}") from None
 
 
 def _number(value: Any, key: str, where: str) -> float:

@@ -17,6 +17,7 @@ import pydantic
 
 from ..errors import FileFormatError
 from ..files import explain, read_text
+from ..images.folders import files_in
 from .frames import Frame, Frames, Imported
 from .roi import Roi, roi_from_points
 
@@ -53,19 +54,13 @@ def read_magc(path: str | os.PathLike[str], frames: Frames) -> Imported:
         Naming the file, if it is no ``.magc`` file or its map is not known.
     """
     path = Path(path)
-    files = magc_files(path) if path.is_dir() else [path]
+    files = files_in(path, (SUFFIX,)) if path.is_dir() else [path]
     if not files:
         raise FileFormatError(f"{path}: there is no {SUFFIX} file in it")
     found = [_read(file, _frame(file, frames)) for file in files]
     return Imported(
         tuple(roi for one in found for roi in one.rois), tuple(problem for one in found for problem in one.problems)
     )
-
-
-def magc_files(folder: Path) -> list[Path]:
-    """List the ``.magc`` files of a folder by name; hidden files are left out."""
-    found = (file for file in folder.iterdir() if file.suffix.lower() == SUFFIX and file.is_file())
-    return sorted(file for file in found if not file.name.startswith("."))
 
 
 def _frame(file: Path, frames: Frames) -> Frame:

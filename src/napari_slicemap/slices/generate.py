@@ -11,12 +11,13 @@ from typing import Literal, get_args
 from ..errors import DatasetNotFoundError, FileFormatError, PlanError, listing
 from ..files import read_table
 from ..images.oct_tile import find_raw_tiles, tile_folders
+from ..images.ome_zarr_layout import slice_of_name
 from .review import exclude_first as leave_out_first
 from .review import exclude_slices
 from .shifts.table import IDS, id_of
 from .slice_config import CANONICAL_COLUMNS, SliceRows, id_key, validate_value
 from .slice_values import number_of, undecided
-from .volumes import find_volumes, slice_number
+from .volumes import find_volumes
 
 SourceKind = Literal["mosaics", "tiles", "shifts"]
 SOURCE_KINDS: tuple[SourceKind, ...] = get_args(SourceKind)
@@ -167,7 +168,7 @@ def _header(path: Path) -> list[str]:
 
 
 def _is_mosaic(path: Path) -> bool:
-    named = path.suffix.lower() == ".zarr" and not path.name.startswith(".") and slice_number(path.stem)
+    named = path.suffix.lower() == ".zarr" and not path.name.startswith(".") and slice_of_name(path)
     return bool(named) and path.is_dir()
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DatasetNotFoundError, FileFormatError, TileReadError, listing
 from ..images.acquisition import IMAGE_SUFFIXES
+from ..images.ome_zarr_layout import slice_number, slice_of_name
 from ..images.opening import open_image
 from ..images.volume import read_planes
 from ..images.zarr_image import ZarrImage
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from ..images.image import ImageFile
     from ..images.region import Window
 
-_Z_NUMBER = re.compile(r"z(\d+)", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+")
 _LARGEST_SIDE = 2**20
 _LARGEST_SIZE = 2**44
@@ -143,19 +143,13 @@ def find_volumes(source: str | os.PathLike[str]) -> SliceVolumes:
         raise DatasetNotFoundError(f"{lost[0]}: what it links to, {lost[0].readlink()}, is not there")
     mosaics = [path for path in names if path.suffix.lower() == ".zarr" and path.is_dir()]
     files = [path for path in names if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
-    found = _by_id(mosaics, _mosaic_id) or _by_id(files, _section_id)
+    found = _by_id(mosaics, slice_of_name) or _by_id(files, _section_id)
     if not found:
         raise DatasetNotFoundError(
             f"{folder}: it holds neither mosaics (*z<NN>*.ome.zarr) nor numbered section images (*.tif); "
             f"there is {listing(path.name for path in names)}"
         )
     return OrderedDict((one, SliceVolume(one, found[one])) for one in sorted(found, key=id_key))
-
-
-def slice_number(name: str) -> str | None:
-    """Give the slice that a file or folder name speaks of, the last number after a ``z``; at least two digits."""
-    found = _Z_NUMBER.findall(name)
-    return found[-1].zfill(2) if found else None
 
 
 def of_slices(volumes: Mapping[str, SliceVolume], slice_ids: Iterable[str]) -> SliceVolumes:
@@ -167,10 +161,6 @@ def of_slices(volumes: Mapping[str, SliceVolume], slice_ids: Iterable[str]) -> S
         If a slice has none.
     """
     return OrderedDict((one, volumes[one]) for one in own_ids(volumes, slice_ids, "mosaics"))
-
-
-def _mosaic_id(path: Path) -> str | None:
-    return slice_number(path.name.removesuffix(".zarr").removesuffix(".ome"))
 
 
 def _section_id(path: Path) -> str | None:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from ...errors import DatasetNotFoundError, UnknownNameError, listing
 from ..acquisition import Acquisition, ReadOptions
+from ..folders import folders_in
 
 _DEEPEST = 3
 """How far below a folder acquisitions are looked for, where it is none itself."""
@@ -176,6 +177,6 @@ def _inside(path: Path) -> list[tuple[Path, Reader, str]]:
 
 def _folders(path: Path) -> list[Path]:
     try:
-        return sorted(one for one in path.iterdir() if one.is_dir() and not one.name.startswith("."))
+        return folders_in(path)
     except OSError:  # a folder that may not be looked into
         return []

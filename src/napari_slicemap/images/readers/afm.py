@@ -10,6 +10,7 @@ from ...errors import FileFormatError, TileReadError, listing
 from ..acquisition import Acquisition, ReadOptions, image_files
 from ..array_image import PlaneImage
 from ..bundle_reading import bundle_kind
+from ..folders import files_in, folders_in
 from ..fov import Fov
 from ..image import ImagePlane
 from ..labels import masks_and_annotations
@@ -78,7 +79,7 @@ class AfmFiles:
             layout=self.name,
             root=path,
             fovs=fovs,
-            cells=options.cells if options.cells.is_file() else None,
+            cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
         )
@@ -96,15 +97,15 @@ def _is_afm(file: Path) -> bool:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(one for one in folder.iterdir() if one.is_file() and not one.name.startswith("."))
+    return files_in(folder, (*IMAGE_SUFFIXES, *NOT_READ, *BUNDLE_SUFFIXES))
 
 
 def _possible_bundles(folder: Path, files: Sequence[Path]) -> list[Path]:
     """List the files that may be bundles; none where other images lie beside them, which are then what is meant."""
-    others = [one for one in folder.iterdir() if one.is_dir() and one.name not in _OWN_FOLDERS]
-    if image_files(folder) or any(not one.name.startswith(".") for one in others):
+    found = [file for file in files if file.suffix.lower() in BUNDLE_SUFFIXES]
+    if not found or image_files(folder) or any(one.name not in _OWN_FOLDERS for one in folders_in(folder)):
         return []
-    return [file for file in files if file.suffix.lower() in BUNDLE_SUFFIXES]
+    return found
 
 
 def _wanted(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ...errors import FileFormatError, TileReadError
 from ..acquisition import Acquisition, ReadOptions, TilePosition
 from ..bioio_image import PLUGINS, BioioImage
+from ..folders import files_in
 from ..format_tools import named
 from ..fov import Fov
 from ..image import ImagePlane
@@ -67,7 +68,7 @@ class BioioImages:
             root=path,
             fovs=fovs,
             positions=_positions(images, problems),
-            cells=options.cells if options.cells.is_file() else None,
+            cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
             stage_y_stated=False,
@@ -75,8 +76,9 @@ class BioioImages:
 
 
 def _files(path: Path) -> list[Path]:
-    found = [path] if path.is_file() else sorted(path.iterdir()) if path.is_dir() else []
-    return [one for one in found if one.suffix.lower() in PLUGINS and one.is_file() and not one.name.startswith(".")]
+    if path.is_dir():
+        return files_in(path, tuple(PLUGINS))
+    return [path] if path.is_file() and path.suffix.lower() in PLUGINS else []
 
 
 def _scenes(file: Path, problems: list[str]) -> list[BioioImage]:

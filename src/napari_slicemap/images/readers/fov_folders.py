@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...errors import FileFormatError
 from ..acquisition import Acquisition, ReadOptions, image_files
+from ..folders import folders_in
 from ..fov import Fov
 from ..image import ImagePlane
 from ..labels import masks_and_annotations
@@ -58,7 +59,7 @@ class FovFolders:
             layout=self.name,
             root=path,
             fovs=fovs,
-            cells=options.cells if options.cells.is_file() else None,
+            cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
             stage_y_stated=False,
@@ -66,8 +67,7 @@ class FovFolders:
 
 
 def _subfolders(path: Path, skip: frozenset[Path]) -> list[Path]:
-    folders = (entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    return sorted(folder for folder in folders if folder not in skip)
+    return [folder for folder in folders_in(path) if folder not in skip]
 
 
 def _images(folder: Path) -> list[Path]:

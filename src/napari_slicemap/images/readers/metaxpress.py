@@ -69,7 +69,7 @@ class MetaXpress:
             root=path,
             fovs=fovs,
             positions=_positions(path, sites, options.pixel_size_um, problems),
-            cells=options.cells if options.cells.is_file() else None,
+            cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
             stage_y_stated=False,

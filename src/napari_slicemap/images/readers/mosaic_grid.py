@@ -73,7 +73,7 @@ class MosaicGrid:
             root=path,
             fovs=fovs,
             positions=tuple(tile.position(TileOverlap.parse(names.overlap)) for tile in tiles.values()),
-            cells=options.cells if options.cells.is_file() else None,
+            cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
             missing=() if "overlap" in names.model_fields_set else (_OVERLAP,),

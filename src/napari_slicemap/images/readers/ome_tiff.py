@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ...errors import FileFormatError, TileReadError, listing
 from ..acquisition import Acquisition, ReadOptions, TilePosition
+from ..folders import files_in, folders_in
 from ..fov import Fov
 from ..image import ImageInfo, ImagePlane
 from ..labels import masks_and_annotations
@@ -83,7 +83,7 @@ class OmeTiff:
                 for one in found
             },
             positions=_positions(path, found, options.pixel_size_um, problems),
-            cells=options.cells if options.cells.is_file() else None,
+            cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
             stage_y="up" if up else "down",
@@ -108,14 +108,13 @@ def _begins_as_ome(path: Path) -> bool:
 
 def _ome_files(folder: Path) -> list[Path]:
     """List the files of a folder, those of OME-XML alone first: they say what the others are."""
-    found = [one for one in folder.iterdir() if _is_ome(one) and not one.name.startswith(".") and one.is_file()]
-    return sorted(found, key=lambda one: (not one.name.lower().endswith(COMPANION), one.name))
+    return sorted(
+        files_in(folder, (*_ENDINGS, COMPANION)), key=lambda one: (not one.name.lower().endswith(COMPANION), one.name)
+    )
 
 
 def _subfolders(path: Path, skip: frozenset[Path]) -> list[Path]:
-    with os.scandir(path) as entries:  # it knows folders without asking of each of many thousand files
-        found = [path / one.name for one in entries if one.is_dir() and not one.name.startswith(".")]
-    return sorted(one for one in found if one not in skip)
+    return [one for one in folders_in(path) if one not in skip]
 
 
 def _maps(path: Path, skip: frozenset[Path]) -> dict[str, list[Path]]:

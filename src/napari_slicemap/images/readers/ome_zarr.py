@@ -79,7 +79,7 @@ class OmeZarr:
             positions=positions,
             stage_y=found.stage_y,
             stage_y_stated=found.stage_y_stated,
-            cells=options.cells if options.cells.is_file() else None,
+            cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
             missing=missing,

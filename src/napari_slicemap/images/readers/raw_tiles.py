@@ -79,7 +79,7 @@ class RawTiles:
             root=path,
             fovs=fovs,
             positions=_positions(tiles, known, problems),
-            cells=options.cells if options.cells.is_file() else None,
+            cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
         )

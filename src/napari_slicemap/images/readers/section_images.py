@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from ...errors import FileFormatError, SlicemapError, listing
 from ..acquisition import Acquisition, Missing, ReadOptions, TilePosition
+from ..folders import files_in
 from ..fov import Fov
 from ..image import ImageFile, ImageInfo, ImagePlane
 from ..labels import masks_and_annotations
@@ -64,7 +64,7 @@ class SectionImages:
             root=path,
             fovs=fovs,
             positions=tuple(positions),
-            cells=options.cells if options.cells.is_file() else None,
+            cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
             missing=_missing(list(ids.values())),
@@ -77,9 +77,7 @@ def _images(path: Path) -> list[Path]:
         return [path] if path.name.lower().endswith(PLAIN_ENDINGS) else []
     if not path.is_dir():
         return []
-    with os.scandir(path) as entries:
-        names = [one.name for one in entries if one.name.lower().endswith(PLAIN_ENDINGS) and one.is_file()]
-    return [path / name for name in sorted(names) if not name.startswith(".")]
+    return files_in(path, PLAIN_ENDINGS)
 
 
 def _one_a_stem(files: Sequence[Path], problems: list[str]) -> list[Path]:

@@ -96,7 +96,7 @@ def _fov(
     if not name or width is None or height is None:
         raise FileFormatError(f"{row.where}: image, width_px and height_px are needed")
     size = (width, height)
-    extent = row.number("acquisition_width_um")
+    extent = row.length_um("acquisition_width_um")
     if extent is not None and extent <= 0:
         raise FileFormatError(f"{row.where}: acquisition_width_um is {extent:g}, expected a length above 0")
     pixel_size = None if extent is None else extent / width
@@ -117,7 +117,7 @@ def _fov(
 
 
 def _position(row: Row, name: str, size: tuple[int, int], pixel_size: float | None) -> TilePosition | None:
-    corners = [row.number(f"acquisition_{corner}_{axis}_um") for axis in "xy" for corner in ("start", "end")]
+    corners = [row.length_um(f"acquisition_{corner}_{axis}_um") for axis in "xy" for corner in ("start", "end")]
     if any(corner is None for corner in corners):
         return None
     x0, x1, y0, y1 = (float(corner) for corner in corners if corner is not None)

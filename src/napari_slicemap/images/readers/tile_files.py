@@ -73,7 +73,7 @@ class TileFiles:
             root=path,
             fovs=fovs,
             positions=tuple(_position(tile, steps, fovs[tile.name]) for tile in tiles),
-            cells=options.cells if options.cells.is_file() else None,
+            cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
             missing=() if stated else (_OVERLAP,),

@@ -93,7 +93,7 @@ class TilePositions:
             positions=tuple(
                 _position(name, tile, fovs.get(name), shared) for name, tile in zip(names, tiles, strict=True)
             ),
-            cells=options.cells if options.cells.is_file() else None,
+            cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
         )

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ...errors import FileFormatError
 from ...files import Row, read_table
-from ...units import length_um
 from ..acquisition import Acquisition, ReadOptions, TilePosition
 from ..fov import Annotation, Fov
 from ..fov_table import FovTable
@@ -79,7 +78,7 @@ class TileTable:
             root=path,
             fovs=fovs,
             positions=tuple(_position(tile, unit, fovs[tile.name]) for tile in tiles),
-            cells=options.cells if options.cells.is_file() else None,
+            cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
             stage_y_stated=False,
@@ -101,7 +100,7 @@ class TileTable:
             root=path,
             fovs=FovTable(columns.fovs, replace(tiles, masks=masks, annotations=annotations)),
             positions=positions,
-            cells=options.cells if options.cells.is_file() else None,
+            cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
             stage_y_stated=False,
@@ -177,10 +176,7 @@ def _fov(
 ) -> Fov:
     row = tile.first
     width, height = row.whole("width_px", 1), row.whole("height_px", 1)
-    try:
-        stated = length_um(row["pixel_size_um"]) if row["pixel_size_um"] else None
-    except ValueError as error:
-        raise FileFormatError(f"{row.where}: pixel_size_um: {error}") from None
+    stated = row.length_um("pixel_size_um")
     if stated is not None and stated <= 0:
         raise FileFormatError(f"{row.where}: pixel_size_um is {stated:g}, expected a length above 0")
     size = (width, height) if width and height else None
@@ -189,10 +185,10 @@ def _fov(
 
 def _position(tile: _Tile, columns: tuple[str, str], fov: Fov) -> TilePosition:
     row = tile.first
-    x, y = (row.number(name) for name in columns)
+    stage = columns == _STAGE
+    x, y = (row.length_um(name) if stage else row.number(name) for name in columns)
     if x is None or y is None:
         raise FileFormatError(f"{row.where}: {columns[0]} and {columns[1]} are needed")
-    stage = columns == _STAGE
     if stage and fov.pixel_size_um is None:
         raise FileFormatError(
             f"{row.where}: no pixel_size_um, and the image states none; "

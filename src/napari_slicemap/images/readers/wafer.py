@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...errors import FileFormatError, TileReadError
 from ..acquisition import Acquisition, ReadOptions, TilePosition
+from ..folders import files_in
 from ..fov import Fov
 from ..image import ImageFile, ImagePlane
 from ..labels import masks_and_annotations
@@ -53,7 +54,7 @@ class Wafer:
                 TilePosition(map_id=rois.stem, fov=rois.stem, source=str(image), origin_px=(0.0, 0.0))
                 for rois, image in pairs
             ),
-            cells=options.cells if options.cells.is_file() else None,
+            cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
             roi_file=pairs[0][0] if len(pairs) == 1 else path,
@@ -65,10 +66,9 @@ def _pairs(path: Path) -> list[tuple[Path, Path]]:
     folder = path if path.is_dir() else path.parent
     if not path.is_dir() and not (path.suffix.lower() == _ROIS and path.is_file()):
         return []
-    files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
-    images = [file for file in files if file.suffix.lower() in _IMAGES]
+    wafers = files_in(folder, (_ROIS,)) if path.is_dir() else [path]
+    images = files_in(folder, _IMAGES) if wafers else []
     of_name = {file.stem: file for file in reversed(images)}
-    wafers = [file for file in files if file.suffix.lower() == _ROIS] if path.is_dir() else [path]
     if len(wafers) == len(images) == 1:
         return [(wafers[0], images[0])]
     return [(wafer, of_name[wafer.stem]) for wafer in wafers if wafer.stem in of_name]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import FileFormatError, PlanError, SlicemapError, listing
 from ...files import atomic_folder, read_json, write_json
+from ...images.ome_zarr_layout import slice_number
 from ...images.ome_zarr_writer import write_ome_zarr
 from ...images.region import Window
 from ...images.source import ImageSource
@@ -22,7 +23,7 @@ from ..progress import OnProgress, Progress
 from ..shifts.cumulative import build_cumulative_shifts, why_unplaced
 from ..shifts.table import Shifts, shifts_of
 from ..slice_values import number_of
-from ..volumes import SliceVolume, slice_number
+from ..volumes import SliceVolume
 from .planes import BUDGET, PlaneRows, runs
 from .shifting import Placed, place, shifted_rows, union
 from .sizes import common_pixel_size_um

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from ...errors import DatasetNotFoundError, FileFormatError, TileReadError, listing
 from ...images.oct_tile import RawTile, find_raw_tiles
+from ...images.ome_zarr_layout import slice_of_name
 from ...images.region import Window
 from ...images.zarr_image import ZarrImage
 from ..ids import own_ids
 from ..slice_values import id_key
-from ..volumes import SliceVolume, find_volumes, slice_number
+from ..volumes import SliceVolume, find_volumes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -143,7 +144,7 @@ def find_tile_slices(
     if axis not in (None, *AXES):
         raise FileFormatError(f"axis is {axis!r}, expected x or y")
     if is_zarr(folder):
-        slice_id = slice_number(folder.name.removesuffix(".zarr").removesuffix(".ome"))
+        slice_id = slice_of_name(folder)
         if slice_id is None:
             raise FileFormatError(f"{folder}: its name does not say which slice it is, expected *z<NN>*.ome.zarr")
         chosen = _chosen({slice_id: SliceVolume(slice_id, folder)}, only)

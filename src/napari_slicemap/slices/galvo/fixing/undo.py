@@ -10,8 +10,9 @@ from typing import Any
 
 from ....errors import DatasetNotFoundError, PlanError, listing
 from ....images.oct_tile import RawTile, find_raw_tiles
+from ....images.ome_zarr_layout import slice_of_name
 from ...ids import own_ids
-from ...volumes import find_volumes, slice_number
+from ...volumes import find_volumes
 from ..tile_slices import is_zarr
 from .job import Job
 from .marks import Fixed, FixedTile, fix_of_mosaic, fix_of_tile
@@ -166,7 +167,7 @@ def plan_undo(source: str | os.PathLike[str], *, only: Iterable[str] | None = No
 def _found(folder: Path) -> dict[str, tuple[Path | RawTile, ...]]:
     """Find the mosaic or the raw tiles of each slice."""
     if is_zarr(folder):
-        slice_id = slice_number(folder.name.removesuffix(".zarr").removesuffix(".ome"))
+        slice_id = slice_of_name(folder)
         if slice_id is None:
             raise PlanError([f"{folder}: its name does not say which slice it is, expected *z<NN>*.ome.zarr"])
         return {slice_id: (folder,)}
