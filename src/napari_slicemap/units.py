@@ -65,7 +65,7 @@ def _parse(text: str) -> float:
     if not unit:
         return number
     if unit in _NO_LENGTHS:
-        raise ValueError(f"{text!r} is a number of pixels, and not a length; {_HINT}")
+        raise ValueError(f"{text!r} is not a length, but a number of pixels; {_HINT}")
     import pint
 
     try:

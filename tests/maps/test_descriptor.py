@@ -84,7 +84,7 @@ REFUSED = [
     ),
     pytest.param({"fovSizeMicrons": 0}, "fovSizeMicrons is 0, expected a width above 0", id="size 0"),
     pytest.param({"fovSizeMicrons": -1}, "fovSizeMicrons is -1, expected a width above 0", id="size below 0"),
-    pytest.param({"fovSizeMicrons": "12 px"}, "fovSizeMicrons: '12 px' is a number of pixels", id="size in px"),
+    pytest.param({"fovSizeMicrons": "12 px"}, "fovSizeMicrons: '12 px' is not a length", id="size in px"),
     pytest.param({"centerPointPixels": CENTER}, "centerPointPixels is set; positions are read in", id="pixel centre"),
     pytest.param({"rotation": 1.5}, "rotation is set, but tiles can only be shifted", id="rotation"),
     pytest.param({"transform": {"a": 1}}, "transform is set, but tiles can only", id="transform"),

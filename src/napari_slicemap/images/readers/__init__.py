@@ -32,7 +32,13 @@ class Reader(Protocol):
     """One line that tells a user what it opens."""
 
     def detect(self, path: Path) -> str:
-        """Say why this reader fits the path, or ``""`` if it does not; must be quick and must not raise."""
+        """Say why this reader fits the path, or ``""`` if it does not; must be quick.
+
+        Raises
+        ------
+        OSError
+            Where it may not look into what is there; then it does not fit.
+        """
 
     def read(self, path: Path, options: ReadOptions) -> Acquisition:
         """Read what is at the path; pixels stay on disk until they are asked for.
@@ -116,11 +122,22 @@ def find_reader(path: Path, layout: str | None = None) -> tuple[Reader, str]:
         if layout not in known:
             raise UnknownNameError("layout", layout, known)
         return known[layout], "as stated"
-    for reader in _in_order():
-        if why := reader.detect(path):
-            return reader, why
+    if found := _recognised(path):
+        return found
     summaries = "; ".join(f"{reader.name}: {reader.summary}" for reader in _in_order())
     raise DatasetNotFoundError(f"{path}: no acquisition recognised here. What can be opened: {summaries}")
+
+
+def _recognised(path: Path) -> tuple[Reader, str] | None:
+    """Give the first reader that recognises a path, and what it recognised."""
+    for reader in _in_order():
+        try:
+            why = reader.detect(path)
+        except OSError:  # what is there may not be looked into
+            continue
+        if why:
+            return reader, why
+    return None
 
 
 def find_acquisition(path: Path, layout: str | None = None) -> tuple[Path, Reader, str]:
@@ -164,13 +181,7 @@ def _inside(path: Path) -> list[tuple[Path, Reader, str]]:
     level = [path]
     for _ in range(_DEEPEST):
         level = [below for folder in level for below in _folders(folder)][:_MOST_FOLDERS]
-        found = [
-            (folder, reader, why)
-            for folder in level
-            if (hit := next(((one, said) for one in _in_order() if (said := one.detect(folder))), None))
-            for reader, why in [hit]
-        ]
-        if found:
+        if found := [(folder, *hit) for folder in level if (hit := _recognised(folder))]:
             return found
     return []
 

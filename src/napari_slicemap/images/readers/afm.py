@@ -34,18 +34,14 @@ class AfmFiles:
 
     def detect(self, path: Path) -> str:
         """Say which file was found first."""
-        try:
-            if path.is_file():
-                return _why(path)
-            if not path.is_dir():
-                return ""
-            files = _files(path)
-            if found := next((file for file in files if _is_afm(file)), None):
-                return f"{found.name} is a file of an AFM"
-            found = next((file for file in _possible_bundles(path, files)[:_MOST_LOOKED_INTO] if _why(file)), None)
-        except OSError:  # a folder that may not be looked into
+        if path.is_file():
+            return _why(path)
+        if not path.is_dir():
             return ""
-        return _why(found) if found else ""
+        files = _files(path)
+        if found := next((file for file in files if _is_afm(file)), None):
+            return _why(found)
+        return next(filter(None, map(_why, _possible_bundles(path, files)[:_MOST_LOOKED_INTO])), "")
 
     def read(self, path: Path, options: ReadOptions) -> Acquisition:
         """Read the header of each file; one that cannot be read is told and left out.

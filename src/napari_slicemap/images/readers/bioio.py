@@ -28,10 +28,7 @@ class BioioImages:
 
     def detect(self, path: Path) -> str:
         """Say which file was found first, by its suffix."""
-        try:
-            found = next(iter(_files(path)), None)
-        except OSError:  # a folder that may not be looked into
-            return ""
+        found = next(iter(_files(path)), None)
         return f"{found.name} is a {found.suffix.lower()} file, which bioio may read" if found else ""
 
     def read(self, path: Path, options: ReadOptions) -> Acquisition:

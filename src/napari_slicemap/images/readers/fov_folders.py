@@ -24,14 +24,11 @@ class FovFolders:
         if not path.is_dir():
             return ""
         skip = frozenset(path / name for name in ("masks", "annotations", "exports"))
-        try:
-            folders = (folder for folder in _subfolders(path, skip) if _images(folder))
-            first = next(folders, None)
-            beside = len(image_files(path)) if first else 0
-            # tiles or sections, with a folder of something else beside them
-            if beside > 1 and beside > 1 + sum(1 for _ in folders):
-                return ""
-        except OSError:  # a folder that may not be looked into
+        folders = (folder for folder in _subfolders(path, skip) if _images(folder))
+        first = next(folders, None)
+        beside = len(image_files(path)) if first else 0
+        # tiles or sections, with a folder of something else beside them
+        if beside > 1 and beside > 1 + sum(1 for _ in folders):
             return ""
         return f"folder {first.name} holds one TIFF per channel" if first else ""
 

@@ -24,15 +24,11 @@ class MetaXpress:
 
     def detect(self, path: Path) -> str:
         """Say which image of the plate was found first, or where the plates are."""
-        try:
-            if not path.is_dir():
-                return ""
-            if found := example_file(path):
-                return f"{found} is named as MetaXpress names its images"
-            plates = find_plates(path, alone=True)
-        except OSError:  # a folder that may not be looked into
+        if not path.is_dir():
             return ""
-        places = [plate.relative_to(path).as_posix() for plate in plates]
+        if found := example_file(path):
+            return f"{found} is named as MetaXpress names its images"
+        places = [plate.relative_to(path).as_posix() for plate in find_plates(path, alone=True)]
         return f"MetaXpress plate{'s' if len(places) > 1 else ''} in {listing(places, 3)}" if places else ""
 
     def read(self, path: Path, options: ReadOptions) -> Acquisition:

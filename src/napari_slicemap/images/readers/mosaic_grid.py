@@ -37,10 +37,7 @@ class MosaicGrid:
 
     def detect(self, path: Path) -> str:
         """Say that there is a mosaic of that name; none is opened."""
-        try:
-            found = [one for one in _mosaics(path) if _NAME.fullmatch(one.name)]
-        except OSError:  # a folder that may not be looked into
-            return ""
+        found = [one for one in _mosaics(path) if _NAME.fullmatch(one.name)]
         return f"{found[0].name} is a mosaic whose chunks are tiles" if found else ""
 
     def read(self, path: Path, options: ReadOptions) -> Acquisition:

@@ -33,17 +33,14 @@ class OmeTiff:
 
     def detect(self, path: Path) -> str:
         """Say which OME-TIFF file was found first; of a file of another name, its beginning is looked at."""
-        try:
-            if path.is_file():
-                return "the file is OME-TIFF" if _is_ome(path) or _begins_as_ome(path) else ""
-            if not path.is_dir():
-                return ""
-            if files := _ome_files(path):
-                return f"{files[0].name} is OME-TIFF"
-            folders = _subfolders(path, frozenset(path / name for name in _NOT_IMAGES))
-            found = next((files[0] for folder in folders if (files := _ome_files(folder))), None)
-        except OSError:  # a folder that may not be looked into
+        if path.is_file():
+            return "the file is OME-TIFF" if _is_ome(path) or _begins_as_ome(path) else ""
+        if not path.is_dir():
             return ""
+        if files := _ome_files(path):
+            return f"{files[0].name} is OME-TIFF"
+        folders = _subfolders(path, frozenset(path / name for name in _NOT_IMAGES))
+        found = next((files[0] for folder in folders if (files := _ome_files(folder))), None)
         return f"{found.relative_to(path).as_posix()} is OME-TIFF" if found else ""
 
     def read(self, path: Path, options: ReadOptions) -> Acquisition:

@@ -41,8 +41,6 @@ class OmeZarr:
             found = list_images(path)
         except SlicemapError:
             return f"{name} is a Zarr group, whose attributes cannot be read"
-        except OSError:  # a folder that may not be looked into
-            return ""
         return "" if found is None or not found.images else found.described(name)
 
     def read(self, path: Path, options: ReadOptions) -> Acquisition:

@@ -43,10 +43,7 @@ class RawTiles:
         """Say that there is a raw tile; the first that is found will do."""
         if not path.is_dir():
             return ""
-        try:
-            found = any((tile / INFO_FILE).is_file() and any(tile.glob(FRAME_FILES)) for tile in tile_folders(path))
-        except OSError:  # a folder that may not be looked into
-            return ""
+        found = any((tile / INFO_FILE).is_file() and any(tile.glob(FRAME_FILES)) for tile in tile_folders(path))
         return f"folders {_NAMED} hold {INFO_FILE} and {FRAME_FILES}" if found else ""
 
     def read(self, path: Path, options: ReadOptions) -> Acquisition:

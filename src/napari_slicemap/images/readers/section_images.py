@@ -26,10 +26,7 @@ class SectionImages:
 
     def detect(self, path: Path) -> str:
         """Say how many images there are."""
-        try:
-            files = _images(path)
-        except OSError:  # a folder that may not be looked into
-            return ""
+        files = _images(path)
         if path.is_dir():
             return f"{len(files)} images, each taken for a slice" if len(files) > 1 else ""
         return "a single image" if files else ""

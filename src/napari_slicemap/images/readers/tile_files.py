@@ -46,10 +46,7 @@ class TileFiles:
         """Say by which pattern the names were read."""
         if not path.is_dir():
             return ""
-        try:
-            pattern = _found_pattern(path, frozenset(path / name for name in _PARTS))
-        except OSError:  # a folder that may not be looked into
-            return ""
+        pattern = _found_pattern(path, frozenset(path / name for name in _PARTS))
         return f"names read as {pattern}" if pattern else ""
 
     def read(self, path: Path, options: ReadOptions) -> Acquisition:

@@ -61,10 +61,7 @@ class TilePositions:
 
     def detect(self, path: Path) -> str:
         """Say which file of positions was found."""
-        try:
-            files = _position_files(path)
-        except OSError:  # a folder that may not be looked into
-            return ""
+        files = _position_files(path)
         if not files:
             return ""
         folder = path if path.is_dir() else path.parent

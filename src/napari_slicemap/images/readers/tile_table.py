@@ -51,7 +51,7 @@ class TileTable:
         try:
             with table.open(encoding="utf-8-sig") as stream:
                 header = stream.readline().strip().split(",")
-        except (OSError, UnicodeDecodeError):
+        except UnicodeDecodeError:
             return ""
         names = {cell.strip().strip('"') for cell in header}
         fits = table.name == "tiles.csv" or ("path" in names and names & {"map_id", "slice_id"})

@@ -25,10 +25,7 @@ class Wafer:
 
     def detect(self, path: Path) -> str:
         """Say which image and ROI file belong together."""
-        try:
-            pairs = _pairs(path)
-        except OSError:  # a folder that may not be looked into
-            return ""
+        pairs = _pairs(path)
         return f"{pairs[0][1].name} shows the wafer of {pairs[0][0].name}" if pairs else ""
 
     def read(self, path: Path, options: ReadOptions) -> Acquisition:
