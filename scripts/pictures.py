@@ -14,6 +14,7 @@ os.environ |= {"NAPARI_CONFIG": str(scratch / "settings.yaml"), "SLICEMAP_STATE"
 
 import napari  # noqa: E402
 import numpy as np  # noqa: E402
+import tifffile  # noqa: E402
 from tutorial.film import make_small  # noqa: E402
 from tutorial.hand import wait_until_quiet  # noqa: E402
 
@@ -23,6 +24,7 @@ from napari_slicemap.slices import slice_config  # noqa: E402
 from napari_slicemap.viewer.desk import show_dock  # noqa: E402
 from napari_slicemap.viewer.docks.batch_export import BatchExportDock  # noqa: E402
 from napari_slicemap.viewer.launch import PLUGIN, launch  # noqa: E402
+from napari_slicemap.viewer.missing_dialog import MissingDialog  # noqa: E402
 from napari_slicemap.viewer.session import session_of  # noqa: E402
 
 STAMPED = {
@@ -50,6 +52,8 @@ def main() -> None:
     drawing(folder, "light", "roi-drawing-light.png")
     galvo(folder, "dark", "galvo-inspector.png", shift=None)
     galvo(folder, "light", "galvo-inspector-light.png", shift=34)
+    asking("dark", "missing.png")
+    asking("light", "missing-light.png")
     shutil.rmtree(scratch)
 
 
@@ -129,6 +133,22 @@ def table(folder: Path, theme: str, name: str) -> None:
     viewer.close()
     path.write_bytes(before)
     make_small(HERE / name)
+
+
+def asking(theme: str, name: str) -> None:
+    """Photograph the dialog that asks for what files do not state: of tiles that are only counted."""
+    folder = scratch / theme / "run 7"
+    folder.mkdir(parents=True)
+    for number in range(1, 13):
+        tifffile.imwrite(folder / f"tile_{number:02d}.tif", np.full((64, 64), number, np.uint16))
+    viewer = launch(open_dataset(folder), block=False)
+    viewer.theme = theme
+    window = viewer.window._qt_window
+    dialog = window.findChild(MissingDialog)
+    wait_until_quiet()
+    dialog.grab().save(str(HERE / name))
+    dialog.close()
+    viewer.close()
 
 
 def drawing(folder: Path, theme: str, name: str) -> None:

@@ -146,7 +146,7 @@ TABLES = [
     Subject("steinbock-cells", _steinbock, "imc/cells.csv", ""),
     Subject("mist-positions", _mist, "mist/stitched/global-positions-1.txt", ""),
     Subject("wafer-magc", _wafer, "wafer/wafer_example1.magc", ""),
-    Subject("tiles-csv", _table, "tiles.csv", ""),
+    Subject("tiles-csv", _table, "tiles.csv", "", lists=True),
     Subject("oct-info", _raw_tiles, "oct/tile_x00_y00_z03/info.txt", "oct/tile_x00_y00_z03"),
 ]
 """Files of lines."""
@@ -170,7 +170,7 @@ IMAGES = [
     Subject("section-tiff", _sections, "brain/image_0116.tif"),
     Subject("zarr3-chunk", _zarr_05, f"{_V05}/2/c/0/0/0/0"),
     Subject("zarr2-chunk", _zarr_04, f"{_V04}/0/0/0/0/0/0"),
-    Subject("wafer-jpeg", _wafer, "wafer/wafer_example1.jpg"),
+    Subject("wafer-jpeg", _wafer, "wafer/wafer_example1.jpg", lossy=True),
     *map(_afm, ("asd_sample_0.asd", "sample_0.h5-jpk", "sample_0.jpk", "sample_0.jpk-qi-image", "sample_0.top")),
     _afm("sample_0_1.topostats"),
 ]

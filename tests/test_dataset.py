@@ -24,6 +24,7 @@ from builders import (
     tile_table,
     write_csv,
     write_descriptor,
+    write_ome_zarr,
     write_tiff,
 )
 from napari_slicemap import ChannelSettings, Dataset, Roi, RoiTable, open_dataset
@@ -39,7 +40,6 @@ from napari_slicemap.errors import (
 )
 from napari_slicemap.images.region import Window
 from napari_slicemap.project import Places, Project, find_project, write_project
-from napari_slicemap.sample import make_sample
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -269,6 +269,22 @@ def test_the_project_file_beside_a_table_is_the_tables(tmp_path: Path) -> None:
     assert open_dataset(table).name == "the folder's"
     other = table.rename(tmp_path / "other.csv")
     assert open_dataset(other).name == "other"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        pytest.param("run.2026/a.ome.tif", "a", id="file"),
+        pytest.param("run.2026", "run.2026", id="folder with a dot"),
+        pytest.param("b.ome.zarr", "b", id="Zarr"),
+    ],
+)
+def test_a_dataset_is_called_as_its_data(tmp_path: Path, path: str, name: str) -> None:
+    (tmp_path / "run.2026").mkdir()
+    for image in ("a", "b"):
+        write_tiff(tmp_path / "run.2026" / f"{image}.ome.tif", pixels(1))
+    write_ome_zarr(tmp_path / "b.ome.zarr", pixels(1), axes="yx")
+    assert open_dataset(tmp_path / path).name == name
 
 
 def test_project_round_trip(tmp_path: Path) -> None:
@@ -506,8 +522,8 @@ def test_places_of_a_file_are_beside_it(tmp_path: Path) -> None:
     ],
 )
 def test_a_slice_is_looked_up_in_the_table_by_number(tmp_path, slice_id, used):
-    folder = make_sample(tmp_path / "sample")
-    (folder / "slice_config.csv").write_text("slice_id,use\n09,false\n")
-    dataset = open_dataset(folder)
+    tile_table(tmp_path)
+    (tmp_path / "slice_config.csv").write_text("slice_id,use\n09,false\n")
+    dataset = open_dataset(tmp_path)
     assert dataset.is_used(slice_id) is used
     assert bool(dataset.why_excluded(slice_id)) is not used

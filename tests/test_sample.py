@@ -80,7 +80,11 @@ def test_the_folder_is_returned_and_small(made):
 
 
 def test_a_seed_gives_the_same_pixels_and_texts_each_time(made, tmp_path):
-    assert_same_content(make_sample(tmp_path / "again"), made)
+    """Here in a folder that is there and empty, named by text; how far it is, is told."""
+    told = []
+    again = make_sample(str(tmp_path), on_progress=lambda *one: told.append(one))
+    assert_same_content(again, made)
+    assert told == [(done, 6) for done in range(1, 7)]
 
 
 def test_another_seed_gives_another_block_of_the_same_files(made, tmp_path):
@@ -338,21 +342,11 @@ def test_a_file_is_refused(tmp_path):
         make_sample(tmp_path / "mine.txt")
 
 
-def test_an_empty_folder_and_a_path_as_text_are_taken(tmp_path, made):
-    assert_same_content(make_sample(str(tmp_path)), made)
-
-
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name: folder / name)
     return folder / "napari-slicemap"
-
-
-def test_how_far_the_sample_is_is_told(tmp_path):
-    told = []
-    make_sample(tmp_path / "told", on_progress=lambda *one: told.append(one))
-    assert told == [(done, 6) for done in range(1, 7)]
 
 
 def test_the_cached_sample_is_made_once(cache, monkeypatch, made):

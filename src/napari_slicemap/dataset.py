@@ -23,9 +23,9 @@ from .images.position_table import PositionTable
 from .images.readers import find_acquisition
 from .maps.descriptor import read_descriptors
 from .maps.placement import place
-from .project import PROJECT_FILE, Places, Project, find_project, write_project
+from .project import PROJECT_FILE, Places, Project, find_project, is_zarr, write_project
 from .render.profile import ProfileBook, profiles_from_marker_sets
-from .render.starter import starter_profiles, stated_profile
+from .render.starter import spread, starter_profiles, stated_profiles
 from .render.stored import StoredLevels
 from .render.virtual_map import VirtualMap
 from .rois.ground import Ground
@@ -140,7 +140,9 @@ class Dataset:
     @property
     def name(self) -> str:
         """The project's name, else that of the data."""
-        return self.project.name or self.places.data.stem
+        data = self.places.data
+        folder = data.is_dir() and not is_zarr(data)  # whose name may hold dots
+        return self.project.name or (data.name if folder else data.stem.removesuffix(".ome"))
 
     @property
     def stage_y(self) -> StageY:
@@ -323,11 +325,14 @@ class Dataset:
         """Show channels as their files say, if these say it of all."""
         stated = self._acquisition.channel_settings
         try:
-            found = stated_profile(self.channels, stated) if stated else None
+            found = stated_profiles(self.distinct_fovs, stated) if stated else []
         except FileFormatError as error:
             self.problems.append(f"{self.places.data}: {error}")
-            return ProfileBook()
-        return ProfileBook() if found is None else ProfileBook().with_profile(found)
+            found = []
+        book = ProfileBook()
+        for one in found:
+            book = book.with_profile(one)
+        return book
 
     def _rois(self) -> RoiTable:
         path = self.places.saved("rois")
@@ -523,7 +528,7 @@ def _write_parts(dataset: Dataset, profile: str) -> list[Path]:
     if places.saved("profiles") is None:
         book = dataset.profiles
         if not book.profiles:
-            for one in starter_profiles(list(dataset.fovs.values()), profile):
+            for one in starter_profiles(spread(dataset.fovs, dataset.distinct_fovs), profile):
                 book = book.with_profile(one)
         book.write(places.written("profiles"))
         written.append(places.written("profiles"))

@@ -162,7 +162,12 @@ def _broken_panel(root: Path) -> None:
 # what is done to a good folder of FOVs, what is opened in it, what must be said
 BAD = [
     pytest.param(None, "gone", "gone: there is no such file or folder", id="no such folder"),
-    pytest.param(_text("e/readme.md", "x"), "e", "e: no acquisition recognised here. What can be", id="nothing known"),
+    pytest.param(
+        _text("e/readme.md", "x"),
+        "e",
+        "e: no acquisition recognised here; looked for were tiles-csv, ",
+        id="nothing known",
+    ),
     pytest.param(
         _text("a.tif", "not an image"), "a.tif", "a.tif: cannot be read as a TIFF image", id="text called .tif"
     ),

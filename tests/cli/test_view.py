@@ -37,7 +37,7 @@ def test_a_folder_that_is_gone_is_named(slicemap, tmp_path):
 def test_a_map_goes_with_a_path(slicemap):
     code, _, err = slicemap("view", "--map", "03")
     assert code == 2
-    assert "--map goes with PATH" in err
+    assert "options go with PATH" in err
 
 
 def test_without_a_path_it_opens_what_was_open_last(slicemap, own, monkeypatch):

@@ -72,6 +72,26 @@ def tile_files(root):
     return root
 
 
+def mosaic_grid(root):
+    data = pixels(3, (2, 40, 48))
+    name = "mosaic_grid_3d_z03.ome.zarr"
+    builders.write_ome_zarr(root / name, data, axes="zyx", pixel_size=(5, 5), chunks=(2, 20, 24))
+    return root
+
+
+def tile_positions(root):
+    for n, name in enumerate("ab"):
+        write_tiff(root / f"{name}.tif", pixels(n))
+    (root / "TileConfiguration.txt").write_text("dim = 2\na.tif; ; (0.0, 2.0)\nb.tif; ; (20.5, 0.0)\n")
+    return root
+
+
+def wafer(root):
+    write_tiff(root / "wafer.tif", pixels(0))
+    (root / "wafer.magc").write_text("[sections.0001]\npolygon = 1,1,9,1,9,9\n")
+    return root
+
+
 def rows_of_tiles(root):
     """Tiles at odd stage positions, whose order is not that of their names, and overlap."""
     places = np.random.default_rng(5).uniform(10_000, 10_015, (5, 2))
@@ -95,6 +115,9 @@ LAYOUTS = [
     pytest.param(ome_tiff, {}, id="ome-tiff"),
     pytest.param(section_images, {}, id="section-images"),
     pytest.param(tile_files, {"tiles": {"pattern": "z{slice}_{row}_{col}.tif", "overlap": "4px"}}, id="tile-files"),
+    pytest.param(mosaic_grid, {"tiles": {"overlap": "4px"}}, id="mosaic-grid"),
+    pytest.param(tile_positions, {}, id="tile-positions"),
+    pytest.param(wafer, {}, id="wafer"),
 ]
 
 

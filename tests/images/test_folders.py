@@ -16,6 +16,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "linked.tif").symlink_to(tmp_path / "b.tif")
     (tmp_path / "linked").symlink_to(tmp_path / "folder")
     (tmp_path / "lost.tif").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop.tif").symlink_to(tmp_path / "loop.tif")
     return tmp_path
 
 

@@ -30,6 +30,7 @@ from napari_slicemap.images.hdf5 import Hdf5Image
 from napari_slicemap.images.image import ImagePlane, file_state
 from napari_slicemap.images.npy import NpyImage
 from napari_slicemap.images.opening import image_stem, open_image, split_at
+from napari_slicemap.images.picture import PictureImage
 from napari_slicemap.images.plane import read_window
 from napari_slicemap.images.region import Window
 from napari_slicemap.images.tiff import TiffImage
@@ -48,7 +49,8 @@ from napari_slicemap.images.zarr_image import ZarrImage
         pytest.param("a.zarr", ZarrImage(Path("a.zarr")), id="zarr"),
         pytest.param("a.ome.zarr/0", ZarrImage(Path("a.ome.zarr/0")), id="an array in a group"),
         pytest.param("a.zarr/t.tif", TiffImage(Path("a.zarr/t.tif")), id="a TIFF file in such a folder"),
-        pytest.param("a.png", TiffImage(Path("a.png")), id="anything else"),
+        pytest.param("a.PNG", PictureImage(Path("a.PNG")), id="png"),
+        pytest.param("a.xyz", TiffImage(Path("a.xyz")), id="anything else"),
     ],
 )
 def test_the_name_says_how_a_file_is_read(path: str, expected: Any) -> None:

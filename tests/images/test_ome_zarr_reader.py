@@ -482,6 +482,11 @@ IN_MM = 'PositionXUnit="mm" PositionYUnit="µm"'
         pytest.param([(0, "left", 1, ""), (1, "right", 2, "")], {"left": None, "right": None}, id="no unit"),
         pytest.param([(0, "left", "nan", IN_MM), (1, "right", 2, IN_MM)], {"left": None, "right": (2000, 7)}, id="NaN"),
         pytest.param([(0, "a", 1, IN_MM), (1, "a", 2, IN_MM)], {"b": (1000, 7), "a": (2000, 7)}, id="one name"),
+        pytest.param(
+            [(0, "C:/run/a.czi #1", 1, IN_MM), (1, " ", 2, IN_MM)],
+            {"C:_run_a.czi #1": (1000, 7), "a": (2000, 7)},
+            id="a path for a name",
+        ),
     ],
 )
 def test_what_ome_xml_says_of_a_collection(tmp_path: Path, images: Any, placed: Any) -> None:

@@ -43,8 +43,8 @@ class TestSectionImages(ReaderContract):
         assert ids(made) == {"image_0116": "0116", "image_0117": "0117"}
         assert {(one.origin_px, one.size_px) for one in made.positions} == {((0, 0), (24, 20)), ((0, 0), (19, 22))}
         (one,) = made.missing
-        assert (one.what, one.field) == ("where the images lie", "tiles")
-        assert one.option == "--tiles 'image_{index}.tif' --grid 5x5 --overlap 10%"
+        assert (one.what, one.field) == ("whether the images are tiles of one map", "tiles")
+        assert one.option == "--tiles 'image_{index}.tif' --grid 1x2 --overlap 10%"
 
     def test_what_it_proposes_opens_tiles(self, tmp_path: Path) -> None:
         for number in range(1, 5):
@@ -155,7 +155,7 @@ def test_brain_sections(brain: Dataset, real_data: Path) -> None:
     assert {one.shape for one in brain.maps.values()} == {(193, 271)}
     assert {one.base_pixel_size_um() for one in brain.maps.values()} == {None}
     assert {str(fov.dtype) for fov in brain.fovs.values()} == {"uint16"}
-    assert [one.what for one in brain.missing] == ["where the images lie", "pixel size"]
+    assert [one.what for one in brain.missing] == ["whether the images are tiles of one map", "pixel size"]
     for number in (0, 116, 269):
         raw = tifffile.imread(real_data / "brain_sections" / f"image_{number:04}.tif")
         np.testing.assert_array_equal(brain.fovs[f"image_{number:04}"].read()[0], raw)

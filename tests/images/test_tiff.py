@@ -652,8 +652,15 @@ def test_pixel_size(tmp_path: Path, options: dict[str, Any], size: float | None)
     assert found == (None if size is None else pytest.approx(size, rel=1e-6))
 
 
-def test_pixels_that_are_not_square_are_refused(tmp_path: Path) -> None:
-    image = TiffImage(write_tiff(tmp_path / "a.tif", pixels(0), **ome_size(0.39, "µm", 0.78)))
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(ome_size(0.39, "µm", 0.78), id="OME"),
+        pytest.param({**imagej(0.39, "um"), "resolution": (1 / 0.39, 1 / 0.78)}, id="ImageJ"),
+    ],
+)
+def test_pixels_that_are_not_square_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    image = TiffImage(write_tiff(tmp_path / "a.tif", pixels(0), **options))
     with pytest.raises(TileReadError, match=r"a\.tif: .*0\.39 × 0\.78 µm; only square pixels"):
         _ = image.info
 

@@ -26,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="See the tiles of an acquisition as maps, and hand out figures that can be repeated.\n\n"
     "First steps: [bold]slicemap sample DIR[/bold] makes a small acquisition to try, "
+    "[bold]slicemap layouts[/bold] lists what can be opened, "
     "[bold]slicemap info DIR[/bold] says what is in it, [bold]slicemap view DIR[/bold] shows it in napari, "
     "[bold]slicemap export DIR --maps all[/bold] writes pictures.",
 )

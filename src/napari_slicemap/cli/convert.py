@@ -140,23 +140,12 @@ def _list(conversion: Conversion, as_json: bool) -> None:
 
 def _tell(conversion: Conversion, report: ExportReport, as_json: bool) -> None:
     from ..files import to_json
+    from .running import result_rows
 
     counts, out = report.counts, conversion.out
     if as_json:
-        rows = [
-            {
-                "item_id": result.item_id,
-                "ok": result.ok,
-                "skipped": result.skipped,
-                "output": result.output_path,
-                "error": result.error,
-                "warnings": result.metadata.get("warnings", []),
-                "seconds": round(result.seconds, 3),
-                "bytes": result.bytes,
-            }
-            for result in report.results
-        ]
-        typer.echo(to_json({"counts": counts, "results": rows, "not_carried": _not_carried(conversion)}))
+        said = {"counts": counts, "results": result_rows(report), "not_carried": _not_carried(conversion)}
+        typer.echo(to_json(said))
         return
     skipped = f", {counts['skipped']} there already" if counts["skipped"] else ""
     typer.echo(f"{out}: {counts['ok']} written and read back, {counts['failed']} failed{skipped}")

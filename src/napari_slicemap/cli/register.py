@@ -170,14 +170,12 @@ def _text(found: Mapping[str, Registration]) -> Iterator[str]:
 def _lines(one: Registration) -> list[str]:
     from ..errors import listing
 
-    count = f"{len(one.trusted)} of {len(one.pairs)} pairs trusted"
-    if not one.refined:
-        return [f"map {one.map_id}: {count}; left as it is"]
-    lines = [
-        f"map {one.map_id}: {count}; tiles moved by {one.median_move_px:.1f} px (median), "
-        f"{one.largest_move_px:.1f} px at most; pairs agree to {one.rms_px:.2f} px"
-    ]
-    if one.stayed:
+    moved = "left as it is"
+    if one.refined:
+        moved = f"tiles moved by {one.median_move_px:.1f} px (median), {one.largest_move_px:.1f} px at most"
+        moved += f"; pairs agree to {one.rms_px:.2f} px"
+    lines = [f"map {one.map_id}: {len(one.trusted)} of {len(one.pairs)} pairs trusted; {moved}"]
+    if one.refined and one.stayed:
         lines.append(f"  placed by their neighbours only: {listing(one.stayed)}")
     if len(one.trusted) < len(one.pairs) / 2:
         lines.append(

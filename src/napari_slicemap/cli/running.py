@@ -93,7 +93,8 @@ def run(prepared: Sequence[Prepared], strategy: Strategy, as_json: bool) -> None
     with Progress(silent=as_json) as progress:
         report = run_all(prepared, lambda one, tell: run_prepared(one, strategy, tell), progress.tell)
     if as_json:
-        typer.echo(to_json({**_summary(report), "left_out": _left_out(prepared)}))
+        said = {"counts": report.counts, "problems": report.problems, "results": result_rows(report)}
+        typer.echo(to_json({**said, "left_out": _left_out(prepared)}))
     else:
         _say_left_out(_left_out(prepared))
         for problem in report.problems:
@@ -109,8 +110,9 @@ def _counts(report: ExportReport) -> str:
     return f"{counts['ok']} written, {counts['failed']} failed{skipped}"
 
 
-def _summary(report: ExportReport) -> dict[str, Any]:
-    rows = [
+def result_rows(report: ExportReport) -> list[dict[str, Any]]:
+    """Give what ``--json`` prints of each item."""
+    return [
         {
             "item_id": result.item_id,
             "ok": result.ok,
@@ -123,7 +125,6 @@ def _summary(report: ExportReport) -> dict[str, Any]:
         }
         for result in report.results
     ]
-    return {"counts": report.counts, "problems": report.problems, "results": rows}
 
 
 class Progress:

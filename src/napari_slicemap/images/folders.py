@@ -7,6 +7,7 @@ folder itself says of them, and only those wanted become paths.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -26,7 +27,7 @@ def files_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
         If the folder may not be looked into, or there is none.
     """
     with os.scandir(folder) as entries:
-        names = [one.name for one in entries if one.name.lower().endswith(endings) and one.is_file()]
+        names = [one.name for one in entries if one.name.lower().endswith(endings) and _is(one.is_file)]
     return [folder / name for name in sorted(names) if not name.startswith(".")]
 
 
@@ -39,5 +40,12 @@ def folders_in(folder: Path) -> list[Path]:
         As :func:`files_in`.
     """
     with os.scandir(folder) as entries:
-        names = [one.name for one in entries if one.is_dir()]
+        names = [one.name for one in entries if _is(one.is_dir)]
     return [folder / name for name in sorted(names) if not name.startswith(".")]
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    try:
+        return kind()
+    except OSError:  # a link that leads to itself
+        return False

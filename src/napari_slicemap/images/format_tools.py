@@ -39,6 +39,8 @@ PLAIN_AXES = {2: "YX", 3: "CYX", 4: "TCYX", 5: "TCZYX"}
 ROWS_PX = 2**18
 """Pixels of a chunk of rows, where a file has no chunks of its own."""
 
+_MOST_CHANNELS = 100_000  # each has a name, and a plane of its own
+_MOST_TIMES = 1_000_000
 _MUCH = 2**22  # bytes above which a file is asked for its size before they are read
 _SMALL_PX = 2**16  # below this, opening the file costs more than decoding
 _SQUARE = 0.01  # relative difference of width and height up to which a pixel counts as square
@@ -257,6 +259,8 @@ def describe(
         raise ValueError(f"it holds no pixel (its shape is {' × '.join(map(str, shape))})")
     sizes = dict(zip(axes, shape, strict=True))
     count = math.prod(size for axis, size in zip(axes, shape, strict=True) if axis in CHANNEL_AXES)
+    if count > _MOST_CHANNELS:
+        raise ValueError(f"it states {count} channels, and an image has at most {_MOST_CHANNELS}")
     full = (sizes.get("T", 1), count, sizes.get("Z", 1), sizes["Y"], sizes["X"])
     names = _channel_names(stated_names, count, axes)
     return ImageInfo(full, dtype.newbyteorder("="), axes, names, pixel_size_um, chunk_shape)
@@ -341,7 +345,15 @@ def positive(stated: object) -> float | None:
 
 
 def evenly(step: float | None, count: int) -> tuple[float, ...] | None:
-    """Give times that lie so many seconds apart, from 0; ``None`` where no step is known or there is but one."""
+    """Give times that lie so many seconds apart, from 0; ``None`` where no step is known or there is but one.
+
+    Raises
+    ------
+    ValueError
+        If there are more than any image has.
+    """
+    if count > _MOST_TIMES:
+        raise ValueError(f"it states {count} time points, and an image has at most {_MOST_TIMES}")
     return None if step is None or count < 2 else tuple(number * step for number in range(count))
 
 
@@ -360,6 +372,8 @@ def named(path: Path, kind: str) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise TileReadError(f"{path}: there is no such file") from error
+    except RecursionError as error:
+        raise TileReadError(f"{path}: cannot be read as {kind} (what it says is nested too deeply)") from error
     except Exception as error:
         raise TileReadError(f"{path}: cannot be read as {kind} ({str(error) or type(error).__name__})") from error
 

@@ -15,7 +15,7 @@ from .format_tools import describe, named, unit_um
 from .image import ImageInfo
 from .mcd_xml import find_mcd_acquisition
 from .ome_images import OmeImage, PlaneRun, plane_number
-from .ome_xml import PIXEL_TYPES
+from .ome_xml import PIXEL_TYPES, STAGE_UP
 from .tiff import first_page
 from .tiff_metadata import ome_names, ome_pixel_size_um, ome_times_s, ome_z_step_um
 
@@ -143,11 +143,15 @@ def _image(path: Path, root: Element, number: int, element: Element, where: str,
     runs = _runs(path, root, pixels, order, sizes, samples)
     stated = _info(pixels, sizes, samples, where, problems)
     files = {run.path for run in runs}
+    own = "napari-slicemap" in root.get("Creator", "")
+    label = element.find("{*}StageLabel")
+    up = own and label is not None and label.get("Name") == STAGE_UP
     return DescribedImage(
         OmeImage(files.pop() if len(files) == 1 else path, number, order, stated, samples, runs),
         element.get("Name", "").strip(),
-        _center_um(pixels, stated, own="napari-slicemap" in root.get("Creator", ""), where=where, problems=problems),
+        _center_um(pixels, stated, (int(own), -int(own) if up else int(own)), where, problems),
         _colors(channels, stated.channel_names),
+        up,
     )
 
 
@@ -243,20 +247,21 @@ def _beside(path: Path, name: str) -> Path:
 
 
 def _center_um(
-    pixels: Element, stated: ImageInfo, *, own: bool, where: str, problems: list[str]
+    pixels: Element, stated: ImageInfo, toward: tuple[int, int], where: str, problems: list[str]
 ) -> tuple[float, float] | None:
+    """Read where the centre of an image is; `toward` says which way it lies from what is stated, ``(0, 0)``: there."""
     plane = next((plane for plane in pixels.findall("{*}Plane") if plane.get("PositionX") is not None), None)
     if plane is None:
         return None
     found = []
-    for axis, size in (("X", stated.shape[4]), ("Y", stated.shape[3])):
+    for axis, size, way in zip("XY", stated.shape[:2:-1], toward, strict=True):
         unit = plane.get(f"Position{axis}Unit", "reference frame")
         factor, number = unit_um(unit), _finite(plane.get(f"Position{axis}"))
         if factor is None or number is None:
             said = f"{plane.get(f'Position{axis}')!r} in {unit!r}"
             problems.append(f"{where}: Position{axis} is {said}, expected a number and a unit of length; not placed")
             return None
-        found.append(number * factor + ((size - 1) / 2 * stated.pixel_size_um if own and stated.pixel_size_um else 0))
+        found.append(number * factor + way * (size - 1) / 2 * (stated.pixel_size_um or 0))
     return found[0], found[1]
 
 

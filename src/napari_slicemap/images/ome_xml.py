@@ -31,6 +31,9 @@ PIXEL_TYPES = {
 }
 """Types of real pixels, by the name of their dtype."""
 
+STAGE_UP = "stage y points up"
+"""Label of the stage of images whose rows below the first one lie at smaller y; OME-XML has no other word for it."""
+
 _TIME_UNITS_S = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0}
 # all that XML 1.0 has no way of writing: control characters, halves of surrogate pairs, two of no meaning
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -64,6 +67,8 @@ def ome_xml(source: ImageSource, dtype: np.dtype[Any]) -> bytes:
     """
     ome = ET.Element("OME", {"xmlns": SCHEMA, "Creator": "napari-slicemap"})
     image = ET.SubElement(ome, "Image", {"ID": "Image:0", "Name": xml_text(source.name)})
+    if source.position_um and source.stage_up:
+        ET.SubElement(image, "StageLabel", {"Name": STAGE_UP})
     pixels = ET.SubElement(image, "Pixels", _pixels_attributes(source, dtype))
     for number, name in enumerate(source.channels):
         stated = {"ID": f"Channel:0:{number}", "Name": xml_text(name), "SamplesPerPixel": "1"}

@@ -41,6 +41,8 @@ class OmeZarrImage:
         Where stated.
     first_px_um : tuple of float or None
         Where the centre of the first px lies, ``(x, y)`` µm, where stated.
+    stage_up : bool
+        Whether y points up in that: the rows below the first one lie at smaller y.
     masks : mapping of str to Plane
         Its label images of the same size.
     settings : mapping of str to mapping
@@ -52,6 +54,7 @@ class OmeZarrImage:
     size_px: tuple[int, int]
     pixel_size_um: float | None = None
     first_px_um: tuple[float, float] | None = None
+    stage_up: bool = False
     masks: Mapping[str, Plane] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -95,14 +98,15 @@ def _described(folder: Path, problems: list[str]) -> OmeZarrImage:
     info = describe(axes, shape, np.dtype(np.uint8), (0, 0), channel_names(attributes))
     size = (info.shape[4], info.shape[3])
     first = level == multiscales.levels[0]
-    own = attributes.get(OWN)
-    stated = own.get("position_um") if first and isinstance(own, dict) else None
+    own = found if first and isinstance(found := attributes.get(OWN), dict) else {}
+    stated = own.get("position_um")
     return OmeZarrImage(
         image=ZarrImage(folder, level="" if first else level.path),
         channels=info.channel_names,
         size_px=size,
         pixel_size_um=multiscales.pixel_size_um(level),
         first_px_um=multiscales.first_px_um(level) if stated is None else _pair(stated),
+        stage_up=stated is not None and own.get("stage_y") == "up",
         masks=_masks(folder, size, problems),
         settings=channel_settings(attributes, info.channel_names, problems, str(folder)),
     )

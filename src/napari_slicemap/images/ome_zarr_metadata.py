@@ -70,13 +70,15 @@ def image_attributes(
     -------
     dict
         Fit for strict JSON. Under ``napari_slicemap``: ``times_s`` (null where unknown), ``position_um`` (x, y) of
-        the centre of the first px, ``gamma`` of each channel, ``provenance``; each only where there is any.
+        the centre of the first px, ``stage_y`` if it points up, ``gamma`` of each channel, ``provenance``; each only
+        where there is any.
     """
     multiscales = [_multiscale(source, source.name, version, steps, "mean")]
     settings = source.settings
     own = {
         "times_s": source.times_s,
         "position_um": source.position_um,
+        "stage_y": "up" if source.position_um and source.stage_up else None,
         "gamma": {name: settings[name]["gamma"] for name in source.channels if "gamma" in settings.get(name, {})},
         "provenance": source.provenance,
     }

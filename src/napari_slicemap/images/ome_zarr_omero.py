@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 from .ome_zarr_groups import ome_attributes
 from .ome_zarr_metadata import OWN
@@ -64,24 +64,34 @@ def _channels(attributes: dict[str, Any]) -> list[Mapping[str, Any]]:
 def _settings(channel: Mapping[str, Any], gamma: object, where: str, problems: list[str]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     color, window, active = (channel.get(key) for key in ("color", "window", "active"))
-    if isinstance(color, str) and (found := _COLOR.fullmatch(color)):
-        made["color"] = f"#{found[1].lower()}"
+    if (known := color_of(color)) is not None:
+        made["color"] = known
     elif color is not None:
         problems.append(f"{where}: its omero colour is {color!r:.40}, expected rrggbb; it is left out")
     if window is not None:
         start, end = (window.get(key) if isinstance(window, dict) else window for key in ("start", "end"))
-        if _is_number(start) and _is_number(end) and start < end:
-            made["contrast_limits"] = (float(start), float(end))
+        low, high = number_of(start), number_of(end)
+        if low is not None and high is not None and low < high:
+            made["contrast_limits"] = (low, high)
         elif start is not None or end is not None:
             problems.append(
                 f"{where}: its omero window goes from {start!r:.40} to {end!r:.40}, expected to rise; it is left out"
             )
     if isinstance(active, bool):
         made["visible"] = active
-    if _is_number(gamma) and gamma > 0:
-        made["gamma"] = float(gamma)
+    if (number := number_of(gamma)) is not None and number > 0:
+        made["gamma"] = number
     return made
 
 
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
+def color_of(stated: object) -> str | None:
+    """Give a colour as ``#rrggbb``; ``None`` for what is none."""
+    found = _COLOR.fullmatch(stated) if isinstance(stated, str) else None
+    return None if found is None else f"#{found[1].lower()}"
+
+
+def number_of(stated: object) -> float | None:
+    """Give a number as such; ``None`` for what is none, or larger than any pixel."""
+    if isinstance(stated, bool) or not isinstance(stated, int | float) or not abs(stated) < _LARGEST:
+        return None
+    return float(stated)

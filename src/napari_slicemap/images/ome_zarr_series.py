@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from .format_tools import unit_um
+from .opening import plain_name
 
 METADATA = "METADATA.ome.xml"
 
@@ -19,7 +20,7 @@ class Series:
     Parameters
     ----------
     name : str
-        Empty where none is stated that tells it from the others.
+        Such as files can have; empty where none is stated that tells it from the others.
     center_um : tuple of float or None
         Where the stage was at its first plane, ``(x, y)`` µm; taken for the image's centre.
     """
@@ -56,7 +57,7 @@ def described_series(folder: Path, count: int, problems: list[str]) -> list[Seri
     if len(images) != count:
         problems.append(f"{file}: it describes {len(images)} images, and there are {count}; it is left out")
         return []
-    made = [Series((image.get("Name") or "").strip(), _center_um(image)) for image in images]
+    made = [Series(plain_name(image.get("Name") or ""), _center_um(image)) for image in images]
     if len({one.name for one in made}) < len(made):  # names that do not tell images apart
         made = [Series("", one.center_um) for one in made]
     places = {one.center_um for one in made}

@@ -4,42 +4,29 @@ from __future__ import annotations
 
 import math
 import os
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import PlanError, UnknownNameError
+from ..errors import PlanError
 from ..files import distinct_stems, safe_stem
 from .coarser import coarser_labels, coarser_means
-from .ome_zarr_metadata import AXES, VERSIONS, check_known, image_attributes, label_attributes, labels_attributes
+from .ome_zarr_checkpoints import Checkpoints, Keeper, Range, discard_unsure
+from .ome_zarr_levels import Layout, Level, Plane, Strips, Writes
+from .ome_zarr_metadata import check_known, image_attributes, label_attributes, labels_attributes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .source import ImageSource
 
-COMPRESSIONS = ("zstd", "lz4", "none")
-"""What chunks can be packed with."""
-
 _COARSEST = 512
 """Px along the longer side of the last level, at most."""
-_LEVEL = 3
-"""Of compression: beyond it noise takes far longer and hardly less space."""
-_STRIP_CHUNKS = 8
-"""Narrow images are written several rows of chunks at a time: so many chunks, about."""
-_SHARD_COLUMNS = 16
-_THREADS = 2
-"""Each starts many: zarr-python packs the chunks of one strip side by side."""
 _LABEL_DTYPE = np.dtype("<u4")
-_Plane = tuple[int, int, int]
-"""``(t, c, z)``."""
 
 
 def write_ome_zarr(
@@ -51,6 +38,7 @@ def write_ome_zarr(
     chunk: int = 512,
     shard: bool | str = "auto",
     runs: Sequence[range] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> None:
     """Write an image with its coarser levels, labels and channel settings as OME-Zarr.
 
@@ -79,6 +67,9 @@ def write_ome_zarr(
         Runs of z planes that are read side by side, band for band, for images whose stored chunks hold several
         planes; each plane alone if not given. Planes that are in none are not read, and stay 0. What is written is
         the same; what is held in memory of the coarser levels grows with the planes of a run.
+    checkpoints : Checkpoints, optional
+        Where to keep how far the writing has come. If it holds a checkpoint, the folder must be as it was left
+        then, and the writing goes on there: nothing before is read again, and the files come out the same.
 
     Raises
     ------
@@ -94,22 +85,28 @@ def write_ome_zarr(
     FileExistsError
         If the folder holds something.
     """
-    layout = _Layout(version, compression, chunk, shard)
+    layout = Layout(version, compression, chunk, shard)
     folder = Path(path)
-    if folder.exists() and any(folder.iterdir()):
+    found = None if checkpoints is None else checkpoints.read()
+    if found is None and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; an OME-Zarr image needs a folder of its own")
     dtype = _stored_dtype(source)
     check_known(source)
     import zarr
 
-    steps = _steps(source)
-    group = zarr.create_group(folder, zarr_format=layout.zarr_format)
-    with _Writes() as writes:
-        target = _Target(layout, writes, steps)
-        ranges = _write_pixels(target, group, source, dtype, runs)
-        if source.labels:
-            _write_labels(target, group, source)
-    group.update_attributes(image_attributes(source, version, steps, ranges))
+    target = _Target(layout, _steps(source), found is not None)
+    make = zarr.open_group if target.there else zarr.create_group
+    group = make(folder, zarr_format=layout.zarr_format)
+    ranges: list[Range] = list(found.ranges) if found else [None] * len(source.channels)
+    parts = [_pixels(target, group, source, dtype, runs, ranges), *_labels(target, group, source)]
+    if found is not None:
+        discard_unsure(folder, found, [(part.levels, part.groups) for part in parts])
+    with Writes() as writes:
+        keeper = Keeper(folder, writes, ranges, checkpoints, found)
+        for number, part in enumerate(parts):
+            for n in range(len(part.groups)):
+                _write(part, number, n, source.shape[3], writes, keeper)
+    group.update_attributes(image_attributes(source, version, target.steps, ranges))
 
 
 def _stored_dtype(source: ImageSource) -> np.dtype[Any]:
@@ -134,173 +131,81 @@ def _steps(source: ImageSource) -> list[int]:
 
 # --- arrays --------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class _Layout:
-    """How arrays are stored; see :func:`write_ome_zarr`."""
-
-    version: str
-    compression: str
-    chunk: int
-    shard: bool | str
-
-    def __post_init__(self) -> None:
-        if self.version not in VERSIONS:
-            raise UnknownNameError("OME-Zarr version", self.version, VERSIONS)
-        if self.compression not in COMPRESSIONS:
-            raise UnknownNameError("compression", self.compression, COMPRESSIONS, "OME-Zarr")
-        if self.chunk < 1:
-            raise ValueError(f"chunk is {self.chunk}, expected at least 1 px")
-        if self.shard not in (True, False, "auto"):
-            raise ValueError(f"shard is {self.shard!r}, expected True, False or 'auto'")
-        if self.shard is True and self.version == "0.4":
-            raise ValueError("OME-Zarr 0.4 has no shards: leave shard at 'auto', or write version 0.5")
-
-    @property
-    def zarr_format(self) -> Any:
-        return 2 if self.version == "0.4" else 3
-
-    def create(self, group: Any, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> _Level:
-        """Make an empty array ``(T, C, Z, Y, X)``."""
-        height, width = shape[3:]
-        chunk = min(self.chunk, height), min(self.chunk, width)
-        rows, columns = math.ceil(height / chunk[0]), math.ceil(width / chunk[1])
-        together = min(rows, max(1, _STRIP_CHUNKS // columns))
-        shards = None
-        if self.shard is True or (self.shard and self.version != "0.4" and rows * columns > _SHARD_COLUMNS):
-            shards = (1, 1, 1, together * chunk[0], min(columns, _SHARD_COLUMNS) * chunk[1])
-        options: dict[str, Any] = {"dimension_names": AXES}
-        if self.zarr_format == 2:
-            options = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
-        array = group.create_array(
-            name,
-            shape=shape,
-            dtype=dtype,
-            chunks=(1, 1, 1, *chunk),
-            shards=shards,
-            compressors=self._compressor(dtype.itemsize),
-            fill_value=0,
-            **options,
-        )
-        return _Level(array, together * chunk[0])
-
-    def _compressor(self, itemsize: int) -> Any:
-        # zarr-python has Blosc pack each chunk in one thread: in several, the order of its blocks would vary
-        if self.compression == "none":
-            return None
-        said: dict[str, Any] = {"cname": self.compression, "clevel": _LEVEL, "blocksize": 0}
-        if self.zarr_format == 2:
-            return {"id": "blosc", "shuffle": 1, **said}
-        return {"name": "blosc", "configuration": {"shuffle": "shuffle", "typesize": itemsize, **said}}
-
-
-@dataclass(frozen=True)
-class _Level:
-    """An array, and how many of its rows are written at a time: whole chunks, or whole shards."""
-
-    array: Any
-    strip: int
-
-
-class _Writes:
-    """Strips on their way to the disk, few at a time; no two of them share a chunk or shard."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="slicemap-zarr")
-        self._underway: deque[Future[None]] = deque()
-
-    def put(self, array: Any, at: tuple[slice, ...], pixels: NDArray[Any]) -> None:
-        if len(self._underway) >= _THREADS:
-            self._underway.popleft().result()
-        self._underway.append(self._pool.submit(array.__setitem__, at, pixels))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._pool.shutdown(cancel_futures=kind is not None)
-        if kind is None:
-            for future in self._underway:
-                future.result()
-
-
-@dataclass
-class _Strips:
-    """One plane of a level: rows come in as they are made, and are written in strips."""
-
-    level: _Level
-    plane: _Plane
-    writes: _Writes
-    _top: int = 0
-    _rows: int = 0
-    _waiting: list[NDArray[Any]] = field(default_factory=list)
-
-    def put(self, rows: NDArray[Any]) -> None:
-        while len(rows):
-            part = rows[: self.level.strip - self._rows]
-            self._waiting.append(part)
-            self._rows += len(part)
-            if self._rows == self.level.strip:
-                self.flush()
-            rows = rows[len(part) :]
-
-    def flush(self) -> None:
-        """Write what is there."""
-        if not self._rows:
-            return
-        pixels = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
-        at = (*(slice(n, n + 1) for n in self.plane), slice(self._top, self._top + self._rows), slice(None))
-        self.writes.put(self.level.array, at, pixels[None, None, None])
-        self._top, self._rows, self._waiting = self._top + self._rows, 0, []
-
-
-@dataclass(frozen=True)
 class _Target:
-    """What all arrays of one image share."""
+    """What all arrays of one image share; whether they are there already."""
 
-    layout: _Layout
-    writes: _Writes
+    layout: Layout
     steps: list[int]
+    there: bool
 
-    def create(self, group: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[_Level]:
+    def levels(self, group: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[Level]:
         """Make the arrays of all levels."""
         *planes, height, width = shape
+        sizes = [(math.ceil(height / step), math.ceil(width / step)) for step in self.steps]
         return [
-            self.layout.create(group, str(n), (*planes, math.ceil(height / step), math.ceil(width / step)), dtype)
-            for n, step in enumerate(self.steps)
+            self.layout.level(group, str(n), (*planes, *size), dtype, there=self.there) for n, size in enumerate(sizes)
         ]
 
-    def write(
-        self,
-        levels: list[_Level],
-        planes: Sequence[_Plane],
-        height: int,
-        read: Callable[[_Plane, int, int], NDArray[Any]],
-        coarser: Callable[[NDArray[Any]], Iterator[NDArray[Any]]],
-    ) -> None:
-        """Write planes side by side in all levels; ``coarser(band)`` gives all but the first of a band."""
-        strips = {plane: [_Strips(level, plane, self.writes) for level in levels] for plane in planes}
-        # no px of any level lies in two bands
-        rows = self.steps[-1] * math.ceil(levels[0].strip / self.steps[-1])
-        for top in range(0, height, rows):
-            for plane, own in strips.items():
-                band = read(plane, top, min(top + rows, height))
-                for strip, made in zip(own, (band, *coarser(band)), strict=True):
-                    strip.put(made)
-        for own in strips.values():
-            for strip in own:
-                strip.flush()
+
+@dataclass(frozen=True)
+class _Part:
+    """The pixels, or one mask.
+
+    Parameters
+    ----------
+    levels : list of Level
+        Where they go.
+    rows : int
+        Of a band: no px of any level lies in two bands.
+    groups : sequence of list of tuple
+        The planes ``(t, c, z)``; those of one group are written side by side.
+    read : callable
+        ``read(plane, top, bottom)`` gives rows as they are stored.
+    coarser : callable
+        ``coarser(band)`` gives all levels but the first of a band.
+    """
+
+    levels: list[Level]
+    rows: int
+    groups: Sequence[list[Plane]]
+    read: Callable[[Plane, int, int], NDArray[Any]]
+    coarser: Callable[[NDArray[Any]], Iterator[NDArray[Any]]]
+
+
+def _band_rows(levels: Sequence[Level], steps: Sequence[int]) -> int:
+    return steps[-1] * math.ceil(levels[0].strip / steps[-1])
+
+
+def _write(part: _Part, number: int, group: int, height: int, writes: Writes, keeper: Keeper) -> None:
+    """Write the planes of one group in all levels."""
+    strips = {plane: [Strips(level, plane, writes) for level in part.levels] for plane in part.groups[group]}
+    start = keeper.begin(number, group, list(strips.values()))
+    if start is None:
+        return
+    for top in range(start, height, part.rows):
+        bottom, size = min(top + part.rows, height), 0
+        for plane, own in strips.items():
+            band = part.read(plane, top, bottom)
+            size += band.nbytes
+            for strip, made in zip(own, (band, *part.coarser(band)), strict=True):
+                strip.put(made)
+                if bottom == height:
+                    strip.flush()
+        keeper.note(number, group, bottom, list(strips.values()), size)
 
 
 # --- pixels --------------------------------------------------------------------------------------------------
-def _write_pixels(
-    target: _Target, group: Any, source: ImageSource, dtype: np.dtype[Any], runs: Sequence[range] | None
-) -> list[tuple[float, float] | None]:
-    """Write all levels; the range of the finite pixels of each channel, ``None`` where there are none."""
-    levels = target.create(group, source.shape, dtype)
-    found: list[list[tuple[float, float]]] = [[] for _ in source.channels]
+def _pixels(
+    target: _Target,
+    group: Any,
+    source: ImageSource,
+    dtype: np.dtype[Any],
+    runs: Sequence[range] | None,
+    ranges: list[Range],
+) -> _Part:
+    """Make the levels of the pixels; the range of each channel is found as they are read."""
 
-    def read(plane: _Plane, top: int, bottom: int) -> NDArray[Any]:
+    def read(plane: Plane, top: int, bottom: int) -> NDArray[Any]:
         t, c, z = plane
         band = source.read(t, c, z, top, bottom)
         _check(band, (bottom - top, source.shape[4]), f"image {source.name}, t {t}, channel {c}, z {z}")
@@ -309,17 +214,17 @@ def _write_pixels(
         band = band.astype(dtype, copy=False)
         finite = band[np.isfinite(band)] if dtype.kind == "f" else band
         if finite.size:
-            found[c].append((finite.min().item(), finite.max().item()))
+            low, high = finite.min().item(), finite.max().item()
+            known = ranges[c]
+            ranges[c] = (low, high) if known is None else (min(known[0], low), max(known[1], high))
         return band
 
-    coarser = partial(coarser_means, count=len(levels) - 1)
-    times, channels, depth, height, _ = source.shape
+    levels = target.levels(group, source.shape, dtype)
+    times, channels, depth, _, _ = source.shape
     together = [range(z, z + 1) for z in range(depth)] if runs is None else runs
-    for t in range(times):
-        for c in range(channels):
-            for run in together:
-                target.write(levels, [(t, c, z) for z in run], height, read, coarser)
-    return [(min(low for low, _ in one), max(high for _, high in one)) if one else None for one in found]
+    groups = [[(t, c, z) for z in run] for t in range(times) for c in range(channels) for run in together]
+    coarser = partial(coarser_means, count=len(levels) - 1)
+    return _Part(levels, _band_rows(levels, target.steps), groups, read, coarser)
 
 
 def _check(band: NDArray[Any], shape: tuple[int, int], where: str) -> None:
@@ -328,24 +233,30 @@ def _check(band: NDArray[Any], shape: tuple[int, int], where: str) -> None:
 
 
 # --- labels --------------------------------------------------------------------------------------------------
-def _write_labels(target: _Target, group: Any, source: ImageSource) -> None:
+def _labels(target: _Target, group: Any, source: ImageSource) -> Iterator[_Part]:
+    """Make the levels of each mask."""
+    if not source.labels:
+        return
     times, _, depth, height, width = source.shape
     names = label_paths(list(source.labels))
     version = target.layout.version
-    labels = group.create_group("labels", attributes=labels_attributes(names, version))
+    if target.there:
+        labels = group["labels"]
+    else:
+        labels = group.create_group("labels", attributes=labels_attributes(names, version))
     for name, (mask, read) in zip(names, source.labels.items(), strict=True):
-        one = labels.create_group(name, attributes=label_attributes(source, mask, version, target.steps))
-        levels = target.create(one, (times, 1, depth, height, width), _LABEL_DTYPE)
-        for t in range(times):
-            for z in range(depth):
-                where = f"image {source.name}, mask {mask}, t {t}, z {z}"
-                target.write(
-                    levels,
-                    [(t, 0, z)],
-                    height,
-                    partial(_labels, partial(read, t, z), width, where),
-                    partial(coarser_labels, count=len(levels) - 1),
-                )
+        if target.there:
+            one = labels[name]
+        else:
+            one = labels.create_group(name, attributes=label_attributes(source, mask, version, target.steps))
+        levels = target.levels(one, (times, 1, depth, height, width), _LABEL_DTYPE)
+        yield _Part(
+            levels,
+            _band_rows(levels, target.steps),
+            [[(t, 0, z)] for t in range(times) for z in range(depth)],
+            partial(_read_labels, read, width, f"image {source.name}, mask {mask}"),
+            partial(coarser_labels, count=len(levels) - 1),
+        )
 
 
 def label_paths(masks: list[str]) -> list[str]:
@@ -354,10 +265,12 @@ def label_paths(masks: list[str]) -> list[str]:
     return distinct_stems([stem if stem[0].isalnum() and stem != "zarr.json" else f"mask{stem}" for stem in stems])
 
 
-def _labels(
-    read: Callable[[int, int], NDArray[Any]], width: int, where: str, _: _Plane, top: int, bottom: int
+def _read_labels(
+    read: Callable[[int, int, int, int], NDArray[Any]], width: int, of: str, plane: Plane, top: int, bottom: int
 ) -> NDArray[np.uint32]:
-    found = read(top, bottom)
+    t, _, z = plane
+    where = f"{of}, t {t}, z {z}"
+    found = read(t, z, top, bottom)
     _check(found, (bottom - top, width), where)
     if found.dtype.kind not in "biu":
         raise PlanError([f"{where}: labels are {found.dtype}, expected whole numbers"])

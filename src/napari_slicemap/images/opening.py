@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +50,7 @@ PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp")
 PLAIN_ENDINGS = (*_TIFF_ENDINGS, *PICTURE_ENDINGS)
 """Of the files that are images by themselves, as they lie in plain folders."""
 _HDF5_ENDINGS = (".h5", ".hdf5", ".hdf")
+_NO_NAME = re.compile(r"[\x00-\x1f\x7f/\\]+")
 
 
 def _other_image(path: Path) -> ImageFile | None:
@@ -64,7 +67,8 @@ def _other_image(path: Path) -> ImageFile | None:
         from .hdf5 import Hdf5Image
 
         return Hdf5Image(within[0], "/".join(within[1].parts))
-    if split_at(path, (".zarr",)) or path.is_dir():
+    # not pathlib's: a table may state a name that no file can have
+    if split_at(path, (".zarr",)) or os.path.isdir(path):  # noqa: PTH112
         from .zarr_image import ZarrImage
 
         return ZarrImage(path)
@@ -77,6 +81,11 @@ def split_at(path: Path, endings: tuple[str, ...]) -> tuple[Path, Path] | None:
         if path.parts[place - 1].lower().endswith(endings):
             return Path(*path.parts[:place]), Path(*path.parts[place:])
     return None
+
+
+def plain_name(stated: str) -> str:
+    """Make a name that files can have, too, of one that an image states: without slashes and control characters."""
+    return _NO_NAME.sub("_", stated.strip()).strip()
 
 
 def image_stem(path: Path) -> str:

@@ -43,8 +43,9 @@ class ImageSource:
     times_s : tuple of float or None
         Of each time point, s; NaN where one is unknown. ``None`` where no time is known.
     position_um : tuple of float or None
-        ``(x, y)`` of the centre of the image's first px, stage µm (y grows downward in the image unless the
-        stage says otherwise; what is stated is the position itself).
+        ``(x, y)`` of the centre of the image's first px, stage µm.
+    stage_up : bool
+        Whether stage y points up: the rows below the first one then lie at smaller y.
     labels : mapping of str to callable
         Mask name → ``read(t, z, top, bottom)``: whole numbers ``(bottom - top, X)``, 0 is background.
     label_looks : mapping of str to mapping
@@ -64,6 +65,7 @@ class ImageSource:
     z_step_um: float | None = None
     times_s: tuple[float, ...] | None = None
     position_um: tuple[float, float] | None = None
+    stage_up: bool = False
     labels: Mapping[str, Callable[[int, int, int, int], NDArray[Any]]] = field(default_factory=dict)
     label_looks: Mapping[str, Mapping[int, Mapping[str, str]]] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -110,7 +110,7 @@ class TiffImage:
     def _open(self, block: int) -> _Opened:
         import tifffile
 
-        with _heard() as complaints, tifffile.TiffFile(self.path) as tif:
+        with heard() as complaints, tifffile.TiffFile(self.path) as tif:
             found = self._read(tif, block)
             if self.series is None and self.page is not None:
                 self._read_ahead(tif, self.page)
@@ -179,7 +179,7 @@ class TiffImage:
         """Decode a plane by tifffile: the page that holds it, or the whole series where a page holds many planes."""
         import tifffile
 
-        with named(self.path, _KIND), _heard() as complaints, tifffile.TiffFile(self.path) as tif:
+        with named(self.path, _KIND), heard() as complaints, tifffile.TiffFile(self.path) as tif:
             plane = self._plane(self._series(tif), channel, t, z)
             _refuse_cut_short(complaints)
             return plane.astype(self.info.dtype, copy=False)
@@ -264,7 +264,7 @@ def first_page(path: Path, kind: str = _KIND) -> FirstPage:
 
     with named(path, kind):
         refuse_pipe(path)
-        with _heard() as complaints, tifffile.TiffFile(path) as tif:
+        with heard() as complaints, tifffile.TiffFile(path) as tif:
             page = tif.pages.first
             size = int(page.imagewidth), int(page.imagelength)
             found = FirstPage(str(page.description), size, tif.metaseries_metadata or {})
@@ -273,8 +273,14 @@ def first_page(path: Path, kind: str = _KIND) -> FirstPage:
 
 
 @contextmanager
-def _heard() -> Iterator[list[str]]:
-    """Gather what tifffile logs in this thread, instead of letting it onto a user's terminal."""
+def heard() -> Iterator[list[str]]:
+    """Gather what tifffile logs in this thread, instead of letting it onto a user's terminal.
+
+    Yields
+    ------
+    list of str
+        The complaints so far.
+    """
     complaints: list[str] = []
     handler, thread = logging.Handler(), threading.get_ident()
     handler.emit = lambda record: complaints.append(record.getMessage())  # type: ignore[method-assign]

@@ -177,8 +177,8 @@ def _imagej_unit_um(stated: dict[str, Any]) -> float | None:
 
 def _imagej_pixel_size_um(tif: Any, unit: float | None) -> float | None:
     """Give the pixel size in ImageJ's unit; plain TIFF resolution is print size and says nothing."""
-    tag = tif.pages[0].tags.get("XResolution")
-    if unit is None or tag is None or not all(tag.value):
+    if unit is None:
         return None
-    pixels, units = tag.value
-    return float(units / pixels * unit)
+    tags = [tif.pages[0].tags.get(name) for name in ("XResolution", "YResolution")]
+    sizes = [tag.value[1] / tag.value[0] * unit if tag is not None and all(tag.value) else None for tag in tags]
+    return square_size_um(*sizes)

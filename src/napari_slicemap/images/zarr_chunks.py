@@ -68,9 +68,11 @@ class _Encoding:
         if len(self.steps) != 1 or self.order != "C" or not self.dtype.isnative:
             return None
         (step,) = self.steps
-        if step is _from_blosc:
+        if not isinstance(step, partial):
+            return None
+        if step.func is _from_blosc:
             return _blosc_into()
-        return _plain_into(step.func) if isinstance(step, partial) and "out" in step.keywords else None
+        return _plain_into(step.func) if "out" in step.keywords else None
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,11 @@ class ChunkFiles:
         try:
             if not (self.shared and keep):
                 return self._decoded(file, inner)
-            return shared_chunk(self.folder, (name, file_state(Path(file)), inner), lambda: self._decoded(file, inner))
+            # what the metadata says may change, and the chunk stay
+            said = self.encoding.shape, self.encoding.dtype.str, self.encoding.order
+            return shared_chunk(
+                self.folder, (name, file_state(Path(file)), inner, said), lambda: self._decoded(file, inner)
+            )
         except Exception as error:
             raise ValueError(f"chunk {name}: {error}") from error
 
@@ -210,7 +216,7 @@ class ChunkFiles:
                 if self.sharding is None:
                     return stream.readall()
                 found = os.fstat(stream.fileno())
-                state = file, found.st_size, found.st_mtime_ns
+                state = file, found.st_size, found.st_mtime_ns, self.sharding.shape, self.sharding.at_start
                 offset, count = map(int, _TABLES.get(state, partial(self.sharding.table, stream))[inner])
                 return None if offset == count == _NOWHERE else read_bytes(stream, offset, count)
         except FileNotFoundError:
@@ -284,9 +290,9 @@ def _step(name: str, size: int | None) -> Step | None:
     import imagecodecs
 
     if name == "blosc":
-        return _from_blosc
+        return partial(_from_blosc, size)
     if name == "lz4":
-        return partial(imagecodecs.lz4_decode, header=True)
+        return partial(_from_lz4, size)
     if name == "crc32c":
         return _crc32c()
     plain = {"zstd": imagecodecs.zstd_decode, "gzip": imagecodecs.gzip_decode, "zlib": imagecodecs.zlib_decode}
@@ -295,11 +301,20 @@ def _step(name: str, size: int | None) -> Step | None:
     return partial(plain[name], out=size)
 
 
-def _from_blosc(raw: Any) -> Any:
+def _from_blosc(size: int | None, raw: Any) -> Any:
     import imagecodecs
 
-    _check_blosc(raw)
+    _check_blosc(raw, size)
     return imagecodecs.blosc_decode(raw, numthreads=1)
+
+
+def _from_lz4(size: int | None, raw: Any) -> Any:
+    import imagecodecs
+
+    stated = int.from_bytes(raw[:4], "little")  # as much memory is taken, whatever follows
+    if size is not None and stated != size:
+        raise ValueError(f"it holds {stated} bytes of pixels, expected {size}")
+    return imagecodecs.lz4_decode(raw, header=True)
 
 
 def _blosc_into() -> Into:

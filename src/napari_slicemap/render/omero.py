@@ -6,7 +6,6 @@ Gamma, which the block has no word for, stands beside it under ``napari_slicemap
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,10 @@ from typing import Any
 from ..errors import FileFormatError, UnknownNameError, listing
 from ..files import read_json, write_json
 from ..images.ome_zarr_metadata import OWN
+from ..images.ome_zarr_omero import color_of, number_of
 from ..images.zarr_image import ZarrImage
 from .channels import ChannelSettings
 from .profile import Profile
-
-_HEX = re.compile("#?([0-9a-fA-F]{6})")
-_LARGEST = 1e300
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -85,15 +82,8 @@ def _gammas(data: object) -> dict[str, float]:
     stated = own.get("gamma") if isinstance(own, Mapping) else None
     if not isinstance(stated, Mapping):
         return {}
-    found = {str(name): _number(one) for name, one in stated.items()}
+    found = {str(name): number_of(one) for name, one in stated.items()}
     return {name: gamma for name, gamma in found.items() if gamma is not None and gamma > 0}
-
-
-def _number(value: object) -> float | None:
-    """Give a number as such; ``None`` for what is none, or larger than any pixel."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
-        return None
-    return float(value)
 
 
 def _labels(channels: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -110,15 +100,15 @@ def _label(channel: Mapping[str, Any]) -> str:
 
 def _settings(channel: Mapping[str, Any], gamma: float) -> ChannelSettings:
     window, color = channel.get("window"), channel.get("color")
-    low, high = (_number(window.get(key)) if isinstance(window, Mapping) else None for key in ("start", "end"))
+    low, high = (number_of(window.get(key)) if isinstance(window, Mapping) else None for key in ("start", "end"))
     if low is None or high is None:
         raise ValueError("its window states no start and end")
     if low > high:
         raise ValueError(f"its window starts at {low:g} and ends at {high:g}")
-    found = _HEX.fullmatch(color) if isinstance(color, str) else None
-    if found is None:
+    known = color_of(color)
+    if known is None:
         raise ValueError(f"its colour is {color!r}, expected six hexadecimal digits")
-    return ChannelSettings(f"#{found[1].lower()}", (low, high), gamma, channel.get("active") is not False)
+    return ChannelSettings(known, (low, high), gamma, channel.get("active") is not False)
 
 
 def _otherwise(channel: Mapping[str, Any]) -> list[str]:
@@ -225,7 +215,7 @@ def _entry(name: str, settings: ChannelSettings, old: Mapping[str, Any]) -> tupl
         )
     stated = old.get("window")
     window: Mapping[str, Any] = stated if isinstance(stated, Mapping) else {}
-    lowest, highest = (_number(window.get(key)) for key in ("min", "max"))
+    lowest, highest = (number_of(window.get(key)) for key in ("min", "max"))
     entry = {
         "label": _label(old) or name,
         "color": settings.color.removeprefix("#").upper(),

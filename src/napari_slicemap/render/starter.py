@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 import pydantic
+from numpy.typing import NDArray
 
 from ..errors import FileFormatError, SlicemapError, TileReadError
 from ..files import explain
@@ -15,12 +17,38 @@ from ..images.fov import Fov
 from .channels import ChannelSettings
 from .profile import MaskStyle, Profile
 
+Channels = tuple[str, ...]
+Limits = tuple[float, float]
+
 # additive colours that stay apart from one another, the first three being the usual blue, green, red
 _COLORS = ("#4d7fff", "#33d94d", "#ff4d4d", "#ffd633", "#ff4dff", "#33e6e6", "#ff9933", "#b3b3b3")
+_GREY = "#ffffff"
+_PICTURE = {"R": "#ff0000", "G": "#00ff00", "B": "#0000ff"}
+_ALPHA = "A"
 _LOW, _HIGH = 1.0, 99.8
 _SAMPLED_FOVS = 12
 _NAMED = 3
 """Channels that the name of a profile tells."""
+
+
+def spread(fovs: Mapping[str, Fov], distinct: Sequence[Fov]) -> list[Fov]:
+    """Choose FOVs to make starter profiles of: to make them all would take seconds where there are very many.
+
+    Parameters
+    ----------
+    fovs : mapping of str to Fov
+        All of a dataset.
+    distinct : sequence of Fov
+        FOVs that between them have every channel and mask.
+
+    Returns
+    -------
+    list of Fov
+        Those, and twelve that are spread evenly, in order.
+    """
+    names = list(fovs)
+    chosen = {fov.name for fov in distinct} | {names[index] for index in _evenly(len(names), _SAMPLED_FOVS)}
+    return [fovs[name] for name in names if name in chosen]
 
 
 def starter_profile(fovs: Sequence[Fov], name: str = "auto") -> Profile:
@@ -29,37 +57,23 @@ def starter_profile(fovs: Sequence[Fov], name: str = "auto") -> Profile:
     Parameters
     ----------
     fovs : sequence of Fov
-        All of a dataset; up to twelve of them, spread evenly, are read whole, and at least one of each set of channels.
+        All of a dataset, or what :func:`spread` chooses of them; up to twelve, spread evenly, are read whole, and at
+        least one of each set of channels.
     name : str
         Name of the profile.
 
     Returns
     -------
     Profile
-        The first eight channels of each FOV are visible, in colours of their own.
+        The first eight channels of each FOV are visible, in colours of their own; a channel that is alone is grey.
+        Colour pictures (channels R, G, B, and A, which is hidden) look as they are, with limits that all three share.
 
     Raises
     ------
     TileReadError
         If no FOV can be read.
     """
-    sample = _readable(fovs)
-    if not sample:
-        raise TileReadError("no FOV can be read, so no profile can be made")
-    groups = _by_channels(fovs)
-    channels = dict.fromkeys(channel for group in groups for channel in group)
-    seen = {channel for group in groups for channel in group[: len(_COLORS)]}
-    masks = sorted({mask for fov in fovs for mask in fov.masks})
-    return Profile(
-        name=name,
-        channels={
-            channel: ChannelSettings(
-                _COLORS[index % len(_COLORS)], percentile_limits(sample, channel), visible=channel in seen
-            )
-            for index, channel in enumerate(channels)
-        },
-        masks={mask: MaskStyle() for mask in masks},
-    )
+    return starter_profiles(fovs, name)[0]
 
 
 def starter_profiles(fovs: Sequence[Fov], name: str = "auto") -> list[Profile]:
@@ -84,14 +98,46 @@ def starter_profiles(fovs: Sequence[Fov], name: str = "auto") -> list[Profile]:
         If no FOV can be read.
     """
     groups = _by_channels(fovs)
-    if len(groups) < 2:
-        return [starter_profile(fovs, name)]
-    made = [starter_profile(fovs, name)]
-    stems = [f"{name} {', '.join(channels[:_NAMED])}{' …' if len(channels) > _NAMED else ''}" for channels in groups]
-    for number, (stem, own) in enumerate(zip(stems, groups.values(), strict=True), 1):
-        with suppress(TileReadError):  # FOVs that cannot be read fail by themselves when they are exported
-            made.append(starter_profile(own, stem if stems.count(stem) == 1 else f"{stem} ({number})"))
+    samples = {channels: _readable(own, len(groups)) for channels, own in groups.items()}
+    if not any(samples.values()):
+        raise TileReadError("no FOV can be read, so no profile can be made")
+    limits = _limits(samples)
+    made = [_profile(name, list(groups), fovs, limits[()])]
+    if len(groups) == 1:
+        return made
+    for own, channels in zip(_names(groups, name), groups, strict=True):
+        if samples[channels]:  # FOVs that cannot be read fail by themselves when they are exported
+            made.append(_profile(own, [channels], groups[channels], limits[channels]))
     return made
+
+
+def stated_profiles(
+    fovs: Sequence[Fov], stated: Mapping[str, Mapping[str, Any]], name: str = "as acquired"
+) -> list[Profile]:
+    """Make profiles of what the files say of how channels are shown, that between them fit every FOV.
+
+    Parameters
+    ----------
+    fovs : sequence of Fov
+        FOVs that between them have every set of channels of a dataset.
+    stated, name
+        As for :func:`stated_profile`.
+
+    Returns
+    -------
+    list of Profile
+        The one of all channels first, as of :func:`starter_profiles`; none if limits are not stated of every channel.
+
+    Raises
+    ------
+    FileFormatError
+        Naming the channel, if what is stated of it cannot be.
+    """
+    groups = _by_channels(fovs)
+    own = list(zip(groups, _names(groups, name), strict=True)) if len(groups) > 1 else []
+    every = tuple(dict.fromkeys(channel for channels in groups for channel in channels))
+    found = [stated_profile(channels, stated, called) for channels, called in [(every, name), *own]]
+    return [one for one in found if one] if found[0] else []
 
 
 def stated_profile(
@@ -131,38 +177,84 @@ def stated_profile(
     return Profile(name=name, channels=made)
 
 
-def _by_channels(fovs: Sequence[Fov]) -> dict[tuple[str, ...], list[Fov]]:
+def _names(groups: Iterable[Channels], name: str) -> list[str]:
+    """Call the profile of each set of channels by its first channels."""
+    stems = [f"{name} {'+'.join(channels[:_NAMED])}" for channels in groups]
+    return [stem if stems.count(stem) == 1 else f"{stem} ({number})" for number, stem in enumerate(stems, 1)]
+
+
+def _by_channels(fovs: Sequence[Fov]) -> dict[Channels, list[Fov]]:
     """Sort FOVs by the channels that they have."""
-    groups: dict[tuple[str, ...], list[Fov]] = {}
+    groups: dict[Channels, list[Fov]] = {}
     for fov in fovs:
         groups.setdefault(fov.channels, []).append(fov)
     return groups
 
 
-def _readable(fovs: Sequence[Fov]) -> list[Fov]:
-    """Spread a sample over the FOVs; those that cannot be read are passed over (they fail when exported)."""
-    groups = _by_channels(fovs)
+def _evenly(count: int, most: int) -> list[int]:
+    """Choose so many numbers of a range at most, spread evenly."""
+    return [round(index) for index in np.linspace(0, count - 1, min(count, most))]
+
+
+def _readable(group: Sequence[Fov], groups: int) -> list[Fov]:
+    """Spread a sample over FOVs of one set of channels, one of so many; those that cannot be read are passed over."""
     made = []
-    for group in groups.values():
-        count = min(len(group), max(1, _SAMPLED_FOVS // len(groups)))
-        for index in np.unique(np.linspace(0, len(group) - 1, count).round().astype(int)):
-            try:
-                group[index].read_window(group[index].channels[:1], group[index].bounds)
-            except SlicemapError:
-                continue
+    for index in _evenly(len(group), max(1, _SAMPLED_FOVS // groups)):
+        with suppress(SlicemapError):
+            group[index].read_window(group[index].channels[:1], group[index].bounds)
             made.append(group[index])
     return made
 
 
-def percentile_limits(fovs: Sequence[Fov], channel: str) -> tuple[float, float]:
+def _limits(samples: Mapping[Channels, Sequence[Fov]]) -> dict[Channels, dict[str, Limits]]:
+    """Give contrast limits by set of channels and channel; those over all sets stand under ``()``.
+
+    Each channel of a FOV is read once, and the memory holds no more than one channel.
+    """
+    made: dict[Channels, dict[str, Limits]] = {(): {}, **{channels: {} for channels in samples}}
+    for channel in dict.fromkeys(channel for channels in samples for channel in channels):
+        values = {channels: _values(fovs, channel) for channels, fovs in samples.items() if channel in channels}
+        for channels, own in values.items():
+            made[channels][channel] = _percentiles(own)
+        made[()][channel] = _percentiles([one for own in values.values() for one in own])
+    return made
+
+
+def _profile(name: str, sets: Sequence[Channels], fovs: Sequence[Fov], limits: dict[str, Limits]) -> Profile:
+    """Put a profile of some sets of channels together."""
+    channels = dict.fromkeys(channel for one in sets for channel in one)
+    seen = {channel for one in sets for channel in one[: len(_COLORS)]}
+    masks = sorted({mask for fov in fovs for mask in fov.masks})
+    colors = dict(zip(channels, [_GREY] if len(channels) == 1 else cycle(_COLORS), strict=False))
+    if set(channels) - {_ALPHA} == set(_PICTURE):
+        lows, highs = zip(*(limits[channel] for channel in _PICTURE), strict=True)
+        limits = limits | dict.fromkeys(_PICTURE, (min(lows), max(highs)))
+        colors |= _PICTURE
+        seen.discard(_ALPHA)
+    return Profile(
+        name=name,
+        channels={one: ChannelSettings(colors[one], limits[one], visible=one in seen) for one in channels},
+        masks={mask: MaskStyle() for mask in masks},
+    )
+
+
+def percentile_limits(fovs: Sequence[Fov], channel: str) -> Limits:
     """Give contrast limits for a channel: percentiles over the finite pixels of FOVs, ``(0, 1)`` if there are none.
 
     A FOV whose file of that channel cannot be read is passed over.
     """
+    return _percentiles(_values(fovs, channel))
+
+
+def _values(fovs: Sequence[Fov], channel: str) -> list[NDArray[Any]]:
     values = []
     for fov in fovs:
         with suppress(SlicemapError):
             values.append(fov.read([channel]).ravel())
+    return values
+
+
+def _percentiles(values: Sequence[NDArray[Any]]) -> Limits:
     pooled = np.concatenate(values) if values else np.zeros(0)
     pooled = pooled[np.isfinite(pooled)]
     if not pooled.size:

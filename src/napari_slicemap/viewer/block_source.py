@@ -243,6 +243,13 @@ def _holds(cells: Window, column: int, row: int) -> bool:
     return cells.x0 <= column < cells.x1 and cells.y0 <= row < cells.y1
 
 
+def nothing(dtype: np.dtype[Any]) -> float:
+    """Give the number that stands for no data in a channel: it is dark, wherever its contrast limits are."""
+    if dtype.kind == "f":
+        return np.nan
+    return int(np.iinfo(dtype).min) if dtype.kind == "i" else 0
+
+
 def as_dtype(found: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Bring pixels to a dtype; means are rounded where it is an integer one."""
     whole = np.rint(found) if dtype.kind in "iu" and found.dtype.kind == "f" else found

@@ -13,7 +13,7 @@ from ..dataset import open_dataset
 from ..errors import SlicemapError
 from ..images.readers import find_acquisition
 from ..project import Places, find_project
-from ..render.starter import starter_profile
+from ..render.starter import spread, starter_profile
 from ..sample import cached_sample
 from .desk import show_dock
 from .map_layer import VirtualMapLayer
@@ -70,7 +70,7 @@ def read_acquisition(path: str | list[str]) -> list[LayerData]:
         ask_for_missing(session)
         return [(None,)]
     dataset = open_dataset(path)
-    profile = dataset.profiles.get_default() or starter_profile(list(dataset.fovs.values()))
+    profile = dataset.profiles.get_default() or starter_profile(spread(dataset.fovs, dataset.distinct_fovs))
     return [layer.as_layer_data_tuple() for layer in VirtualMapLayer(dataset, profile).layers]
 
 

@@ -41,6 +41,8 @@ class LazyLevel:
         3 or 4 for a picture; 0 for one number a cell, without an axis for them.
     key : tuple of (slice or int), optional
         What of it is seen, in cells of the level; everything by default.
+    beyond : int or float
+        What lies beyond a page's map.
     """
 
     def __init__(
@@ -51,7 +53,9 @@ class LazyLevel:
         read: Read,
         samples: int = 0,
         key: tuple[slice | int, ...] | None = None,
+        beyond: float = 0,
     ) -> None:
+        self._beyond = beyond
         self._pages, self._step, self._read, self.dtype = pages, step, read, np.dtype(dtype)
         count, height, width = pages.shape
         self._samples = samples
@@ -86,12 +90,12 @@ class LazyLevel:
             raise IndexError(f"{len(asked)} indices for {self.ndim} axes")
         wanted = iter(asked)
         made = tuple(k if isinstance(k, int) else _within(k, next(wanted)) for k in self._key)
-        return LazyLevel(self._pages, self._step, self.dtype, self._read, self._samples, made)
+        return LazyLevel(self._pages, self._step, self.dtype, self._read, self._samples, made, self._beyond)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         at, rows, columns = (k if isinstance(k, slice) else slice(k, k + 1) for k in self._key[:3])
         cells = Window(columns.start, columns.stop, rows.start, rows.stop)
-        stack = np.zeros((at.stop - at.start, *cells.shape, *self._full[3:]), self.dtype)
+        stack = np.full((at.stop - at.start, *cells.shape, *self._full[3:]), self._beyond, self.dtype)
         for number in range(at.start, at.stop):
             page = self._pages.pages[number]
             inner = cells & page.grid(self._step).cells(page.map.bounds)

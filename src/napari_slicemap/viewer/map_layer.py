@@ -17,7 +17,7 @@ from ..maps.placement import PlacedTile
 from ..render.channels import ChannelSettings, hex_color, rgb
 from ..render.profile import Profile
 from .block_loader import BlockLoader
-from .block_source import BlockSource, Read
+from .block_source import BlockSource, Read, nothing
 from .blocks import BlockCache
 from .composite_view import CompositeView
 from .feed import Feed, Now
@@ -54,13 +54,14 @@ class VirtualMapLayer:
     def __init__(self, dataset: Dataset, profile: Profile, loader: BlockLoader | None = None) -> None:
         self.dataset = dataset
         self.pages = pages_of(dataset)
-        self.missing = MissingTiles(self.pages)
+        self.missing = MissingTiles(self.pages, dataset.fovs)
         self.display: Display = "channels"
         self.feeds: list[Feed] = []
         self._loader = loader
         self._steps = steps_for(self.pages.shape[1:])
         self._cache = BlockCache(0) if loader is None else loader.cache
         self._hidden: list[tuple[Image | Labels, bool]] = []
+        self._has: dict[tuple[int, str], bool] = {}
         self.sources = {name: self._channel_source(name) for name in profile.channels}
         self.channel_layers = {name: self._image(name, one) for name, one in profile.channels.items()}
         masks = sorted({name for fov in dataset.distinct_fovs for name in fov.masks})
@@ -85,6 +86,16 @@ class VirtualMapLayer:
     def page(self, number: int) -> Page:
         """Give a page by its place on the slider."""
         return self.pages.pages[number]
+
+    def has(self, number: int, channel: str) -> bool:
+        """Say whether any FOV of a page has a channel; any thread may ask."""
+        found = self._has.get((number, channel))
+        if found is None:
+            tiles = self.page(number).map.placement.tiles
+            found = self._has[number, channel] = any(
+                tile.fov is not None and channel in tile.fov.planes for tile in tiles
+            )
+        return found
 
     def map_bounds(self, number: int = 0) -> tuple[float, float, float, float]:
         """Give a page's ``(x_min, x_max, y_min, y_max)``, stage µm."""
@@ -162,7 +173,7 @@ class VirtualMapLayer:
     # --- making layers --------------------------------------------------------------------------------------
     def _channel_source(self, channel: str) -> BlockSource:
         dtype = next(
-            (fov.plane(channel).dtype for fov in self.dataset.fovs.values() if channel in fov.planes),
+            (fov.plane(channel).dtype for fov in self.dataset.distinct_fovs if channel in fov.planes),
             np.dtype(np.float32),
         )
         return BlockSource(self.pages, self._steps, dtype, partial(self._read_channel, channel), self._cache)
@@ -172,7 +183,7 @@ class VirtualMapLayer:
         feed = self._feed(source.now, source.whole, [source])
         low, high = _napari_limits(one)
         layer = Image(
-            self._levels(source.dtype, source.whole if feed is None else feed.read),
+            self._levels(source.dtype, source.whole if feed is None else feed.read, beyond=nothing(source.dtype)),
             multiscale=True,
             name=channel,
             blending="additive",
@@ -229,6 +240,9 @@ class VirtualMapLayer:
 
     def _read_channel(self, channel: str, number: int, cells: Window, step: int) -> NDArray[Any]:
         page, missing = self.page(number), dict[str, str]()
+        if not self.has(number, channel):
+            dtype = self.sources[channel].dtype if step == 1 else np.dtype(np.float32)
+            return np.full(cells.shape, nothing(self.sources[channel].dtype), dtype)
         stack = page.map.read_stack(
             [channel],
             cells,
@@ -245,8 +259,8 @@ class VirtualMapLayer:
         page = self.page(number)
         return page.map.read_labels(mask, cells, page.grid(step), on_missing="mark")
 
-    def _levels(self, dtype: np.dtype[Any], read: Read, samples: int = 0) -> list[LazyLevel]:
-        return [LazyLevel(self.pages, step, dtype, read, samples) for step in self._steps]
+    def _levels(self, dtype: np.dtype[Any], read: Read, samples: int = 0, beyond: float = 0) -> list[LazyLevel]:
+        return [LazyLevel(self.pages, step, dtype, read, samples, beyond=beyond) for step in self._steps]
 
     def _place(self) -> dict[str, Any]:
         pages = self.pages

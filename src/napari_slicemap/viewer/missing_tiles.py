@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from threading import Lock
 
 import numpy as np
@@ -23,17 +23,19 @@ class MissingTiles:
     Parameters
     ----------
     pages : Pages
-        The maps; tiles that are not on disk are known from the start.
+        The maps.
+    fovs : container of str
+        The FOVs on disk: what maps name beside them is known to be missing from the start.
     """
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: Pages, fovs: Container[str]) -> None:
         self._lock = Lock()
         self._reasons: dict[tuple[int, str], dict[str, str]] = {}
         self._absent: dict[int, dict[str, str]] = {}
         self.version = 0
         """Grows when another tile turns out to be missing."""
         for number, page in enumerate(pages.pages):
-            gone = {tile.name: "it is not on disk" for tile in page.map.placement.tiles if tile.fov is None}
+            gone = {name: "it is not on disk" for name in page.map.fov_names if name not in fovs}
             if gone:
                 self._absent[number] = gone
                 self.version += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..dataset import Dataset
@@ -10,6 +11,9 @@ from ..images.region import Grid, Window
 from ..maps.placement import place
 from ..render.virtual_map import VirtualMap
 from ..rois.frames import Frame
+
+_MOST_STRETCHED = 16
+"""FOVs share a canvas in µm where the coarsest pixel is at most this many times the finest."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ class Pages:
     pages : tuple of Page
         In the order of the slider.
     pixel_size_um : float or None
-        Size of a canvas px, µm; ``None`` where a map's pixel size is unknown (pages then share a corner).
+        Size of a canvas px, µm; ``None`` where the pixel size of a map (or FOV) is unknown, or where those of FOVs
+        differ too much. Pages then share a corner.
     corner_um : tuple of float
         World ``(y, x)`` of the canvas's corner: stage µm, y turned over where the stage points up.
     """
@@ -121,7 +126,8 @@ def pages_of(dataset: Dataset) -> Pages:
         If a FOV's size cannot be told.
     """
     if not dataset.maps:
-        return Pages(tuple(_fov_page(dataset, name) for name in dataset.fovs), _common_fov_size(dataset), (0.0, 0.0))
+        size = _common_size({fov.pixel_size_um for fov in dataset.distinct_fovs})
+        return Pages(tuple(_fov_page(dataset, name, size) for name in dataset.fovs), size, (0.0, 0.0))
     sizes = [one.base_pixel_size_um() for one in dataset.maps.values()]
     known = [size for size in sizes if size is not None]
     if len(known) < len(sizes):
@@ -148,12 +154,17 @@ def _corner(one: VirtualMap) -> tuple[float, float]:
     return (-y_max if one.placement.stage_y == "up" else y_min), x_min
 
 
-def _fov_page(dataset: Dataset, name: str) -> Page:
-    fov = dataset.fovs[name]
-    alone = TilePosition(name, name, f"FOV {name}", origin_px=(0, 0), pixel_size_um=fov.pixel_size_um)
-    return Page(VirtualMap(place(name, [alone], dataset.fovs), dataset.cache), name, 0, 0, 1.0)
+def _fov_page(dataset: Dataset, name: str, size: float | None) -> Page:
+    """Give the page of a FOV alone, on a canvas whose pixels are of a size (µm), or are its own."""
+    own = dataset.fovs[name].pixel_size_um
+    alone = TilePosition(name, name, f"FOV {name}", origin_px=(0, 0), pixel_size_um=own)
+    shown = VirtualMap(place(name, [alone], dataset.fovs, pixel_size_um=size), dataset.cache)
+    return Page(shown, name, 0, 0, 1.0 if own is None or size is None else own / size)
 
 
-def _common_fov_size(dataset: Dataset) -> float | None:
-    sizes = {fov.pixel_size_um for fov in dataset.fovs.values()}
-    return sizes.pop() if len(sizes) == 1 else None
+def _common_size(sizes: Collection[float | None]) -> float | None:
+    """Give the size of pixel (µm) that FOVs can be shown at side by side; ``None`` if only their own pixels will do."""
+    known = [size for size in sizes if size is not None]
+    if not known or len(known) < len(sizes) or max(known) > _MOST_STRETCHED * min(known):
+        return None
+    return min(known)

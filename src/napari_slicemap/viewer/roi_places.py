@@ -55,13 +55,14 @@ class RoiPlaces:
         self._places: dict[Frame, Place] = {}
         for number, page in enumerate(pages.pages):
             self._places.setdefault(page.frame, Place(number, page.dx, page.dy, page.scale, page.frame))
+        self._tiles: dict[str, tuple[int, int]] = {}  # of very many tiles, few have ROIs
         for number, page in enumerate(pages.pages):
-            for place in _of_tiles(number, page):
-                self._places.setdefault(place.frame, place)
+            for index, name in enumerate(() if page.fov else page.map.fov_names):
+                self._tiles.setdefault(name, (number, index))
 
     def of(self, roi: Roi) -> Place | None:
         """Give the place of what an ROI is on; ``None`` where that is not on the canvas."""
-        return self._places.get(Frame.of(roi))
+        return self._place_of(Frame.of(roi))
 
     def of_page(self, number: int) -> Place:
         """Give the place of the map (or FOV) that a page shows."""
@@ -79,17 +80,19 @@ class RoiPlaces:
         name = page.fov or page.map.locate(x - page.dx, y - page.dy)
         if name is None:
             raise ValueError("no FOV lies under its middle; draw it on the map, or elsewhere")
-        place = self._places[Frame(fov=name)]
-        if place.number != number:
+        place = self._place_of(Frame(fov=name))
+        if place is None or place.number != number:
             raise ValueError(f"FOV {name} lies on several maps; draw it on the map")
         return place
 
+    def _place_of(self, frame: Frame) -> Place | None:
+        found = self._places.get(frame)
+        if found is None and frame.fov in self._tiles:
+            number, index = self._tiles[frame.fov]
+            found = self._places[frame] = _of_tile(number, self._pages.pages[number], index)
+        return found
 
-def _of_tiles(number: int, page: Page) -> list[Place]:
-    if page.fov:
-        return []
-    made = []
-    for tile in page.map.placement.tiles:
-        dx, dy = page.dx + tile.window.x0, page.dy + tile.window.y0
-        made.append(Place(number, dx, dy, 1 / tile.ratio, Frame(fov=tile.name)))
-    return made
+
+def _of_tile(number: int, page: Page, index: int) -> Place:
+    tile = page.map.placement.tiles[index]
+    return Place(number, page.dx + tile.window.x0, page.dy + tile.window.y0, 1 / tile.ratio, Frame(fov=tile.name))

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtGui import QUndoStack
 
 from ..dataset import Dataset, open_dataset
-from ..render.starter import starter_profile
+from ..render.starter import spread, starter_profiles
 from ..rois.roi import Roi
 from ..rois.table import RoiTable
 from ..slices.slice_values import number_of
@@ -36,6 +36,8 @@ from .veil import ExcludedVeil
 if TYPE_CHECKING:
     import napari
 
+    from ..render.profile import Profile
+
 _sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
 
 
@@ -48,6 +50,17 @@ def session_of(viewer: napari.Viewer) -> Session:
         _sessions[key] = Session(key)
         bind_keys(key)
     return _sessions[key]
+
+
+def _with_starters(dataset: Dataset) -> Profile:
+    """Give a dataset starter profiles, and say which to begin with.
+
+    They are not saved: a starter profile is a guess until somebody says it is good.
+    """
+    made = starter_profiles(spread(dataset.fovs, dataset.distinct_fovs))
+    for one in made:
+        dataset.profiles = dataset.profiles.with_profile(one)
+    return made[0]
 
 
 @atexit.register
@@ -147,15 +160,12 @@ class Session:
         if settings.profile in dataset.profiles.names:
             profile = dataset.profiles[settings.profile]
         else:
-            profile = dataset.profiles.get_default() or starter_profile(list(dataset.fovs.values()))
+            profile = dataset.profiles.get_default() or _with_starters(dataset)
         kept = settings.cache_bytes if self.cache_bytes is None else self.cache_bytes
         loader = BlockLoader(BlockCache(kept), settings.threads)
         layer = VirtualMapLayer(dataset, profile, loader)
         self.close()
         self.dataset, self.map_layer, self.profile_name = dataset, layer, profile.name
-        if profile.name not in dataset.profiles.names:
-            # not saved: a starter profile is a guess until somebody says it is good
-            dataset.profiles = dataset.profiles.with_profile(profile)
         self.undo_stack.clear()
         self.marking.open(dataset)
         self.edits.begin(dataset)

@@ -64,7 +64,7 @@ def values_text(maps: VirtualMapLayer, number: int, x: float, y: float) -> str:
     found = []
     for name in maps.shown_channels():
         kept = maps.sources[name].value_at(number, math.floor(x), math.floor(y))
-        if kept is not None:
+        if kept is not None and maps.has(number, name):
             value, step = kept
             found.append(f"{name} {'' if step == 1 else '≈'}{_number(value)}")
     return "  ".join(found)

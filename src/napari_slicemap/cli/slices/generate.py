@@ -131,6 +131,8 @@ def _find_ids(source: Path, named: list[str]) -> tuple[str, list[str]]:
         chosen = recognise(source)
     if chosen:
         return chosen, find_slice_ids(source, chosen)
+    if ids := _section_ids(source):
+        return "mosaics", ids
     try:
         return _DATASET, _dataset_ids(source)
     except DatasetNotFoundError as error:
@@ -142,6 +144,20 @@ def _find_ids(source: Path, named: list[str]) -> tuple[str, list[str]]:
     except DatasetNotFoundError:
         looked_for = "; ".join([*LOOKED_FOR.values(), "section images (*z<NN>*.tif)", f"an acquisition ({why})"])
         raise DatasetNotFoundError(f"{source}: no slices found. Looked for {looked_for}") from None
+
+
+def _section_ids(source: Path) -> list[str]:
+    """Give the slices of a plain folder of numbered section images, by their names alone; none of anything else."""
+    from ...errors import DatasetNotFoundError
+    from ...images.readers import find_reader
+    from ...project import find_project
+    from ...slices.generate import find_slice_ids
+
+    try:
+        plain = find_reader(source)[0].name == "section-images" and find_project(source)[2] is None
+        return find_slice_ids(source, "mosaics") if plain else []
+    except DatasetNotFoundError:
+        return []
 
 
 def _dataset_ids(source: Path) -> list[str]:

@@ -127,11 +127,19 @@ def read_item(item: ExportItem, plan: ExportPlan, profile: Profile, dataset: Dat
         z_step_um=dataset.project.slice_thickness_um if item.members else (first.z_step_um if depth > 1 else None),
         times_s=first.times_s if times > 1 else None,
         position_um=first.position_um(),
+        stage_up=_stage_up(item, dataset),
         labels={name: partial(pixels.labels, name) for name in plan.overlays.masks},
         settings={name: _look(one) for name, one in settings.items()},
     )
     notes = tuple(dict.fromkeys(note for one in fields for note in one.notes))
     return PixelData(source, notes, unread=unread)
+
+
+def _stage_up(item: ExportItem, dataset: Dataset) -> bool:
+    """Say whether stage y points up on the map that an item is of."""
+    one = item.members[0] if item.members else item
+    owner = dataset.map_of(one.fov) if one.fov else dataset.maps[one.map_id]
+    return owner is not None and owner.placement.stage_y == "up"
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from ...images.ome_zarr_collection import Collection
 from ..plan import ExportPlan
 from ..records.sources import sources_of
 from ..running.checks import folder_faults, noted
+from ..running.drafts import size_of
 from .plan import ConvertPlan, ImageTask, export_plan, not_carried, tasks_of
 from .state import State, Workplace, out_faults, record_of, still_true
+from .unfinished import UnfinishedImage
 
 _WITH_LEVELS = 4 / 3
 """Px of an image and its coarser levels for each px of the image."""
@@ -85,11 +87,18 @@ def prepare_conversion(dataset: Dataset, out: Path, plan: ConvertPlan, *, force:
     made = Conversion(plan, dataset, out, tuple(tasks), frozenset(), False, state, force, notes)
     made = made if force else _taken_up(made)
     pixels = sum(_bytes_of(task, dataset) for task in tasks if task.path not in made.done)
-    needed = pixels * _WITH_LEVELS / 2**30
+    there = sum(size_of(one.folder) for one in _unfinished(made) if one.worth_keeping)
+    needed = (pixels * _WITH_LEVELS - there) / 2**30
     free = shutil.disk_usage(next(one for one in out.absolute().parents if one.exists())).free / 2**30
     if needed > free:
         raise PlanError([f"{out}: {needed:.1f} GiB may be needed, but only {free:.1f} GiB are free"])
     return made
+
+
+def _unfinished(conversion: Conversion) -> list[UnfinishedImage]:
+    """List where images are that are not done, if they were begun."""
+    left = (task for task in conversion.tasks if task.path not in conversion.done and not conversion.force)
+    return [UnfinishedImage(written_at(conversion, task)[-1]) for task in left]
 
 
 def _taken_up(conversion: Conversion) -> Conversion:

@@ -13,9 +13,11 @@ from ...dataset import Dataset
 from ...errors import PlanError, TileReadError, listing
 from ...files import sync_folder
 from ...images.image import ImageInfo
+from ...images.ome_zarr_checkpoints import Checkpoints, has_checkpoints
 from ...images.ome_zarr_collection import Collection
 from ...images.ome_zarr_metadata import OWN, collection_attributes, series_attributes
 from ...images.ome_zarr_writer import write_ome_zarr
+from ...images.source import ImageSource
 from ...images.zarr_image import ZarrImage
 from ..plan import ExportPlan
 from ..running import cancelling
@@ -32,6 +34,7 @@ from .pixels import read_image
 from .plan import OME_GROUP, ConvertPlan, ImageTask, export_plan
 from .prepare import Conversion, collection_of, prepare_conversion, written_at
 from .state import Workplace, record_of, state_of
+from .unfinished import UnfinishedImage
 
 Progress = Callable[[ExportResult, int, int], None]
 
@@ -121,16 +124,22 @@ def run_conversion(
 
     for number, result in enumerate(skipped.values(), 1 - len(skipped)):
         tell(result, number)
+
+    def tell_made(result: ExportResult, done: int, _: int) -> None:
+        if result.ok:
+            UnfinishedImage(result.output_path).discard()
+        tell(result, done)
+
     made: list[ExportResult] = []
     if not conversion.finished:
         workplace = Workplace(conversion.out)
         with workplace.locked():
             _begin(conversion, workplace)
-            jobs = _jobs(conversion, workplace)
-            made = JobRunner(jobs, on_progress=tell, cancel=cancel, strategy=strategy).run()
+            jobs = _jobs(conversion)
+            made = JobRunner(jobs, on_progress=tell_made, cancel=cancel, strategy=strategy).run()
             if len(made) + len(skipped) == total and all(result.ok for result in made):
                 _finish(conversion, workplace, made)
-            elif conversion.single:
+            elif conversion.single and not UnfinishedImage(workplace.image).worth_keeping:
                 workplace.end()
     found = {**{f"image:{path}": one for path, one in skipped.items()}, **{one.item_id: one for one in made}}
     ids = [f"image:{task.path}" for task in conversion.tasks]
@@ -156,6 +165,8 @@ def _begin(conversion: Conversion, workplace: Workplace) -> None:
     begun = workplace.begun()
     if begun is not None:
         begun.check(conversion.state, conversion.out)  # somebody else may have begun since
+        for task in conversion.tasks:
+            UnfinishedImage(written_at(conversion, task)[-1]).settle()
         remove_leftovers(workplace.folder)
         remove_leftovers(conversion.out)
     workplace.begin(conversion.state)
@@ -194,7 +205,7 @@ def _finish(conversion: Conversion, workplace: Workplace, made: Sequence[ExportR
     workplace.end()
 
 
-def _jobs(conversion: Conversion, workplace: Workplace) -> list[JobItem]:
+def _jobs(conversion: Conversion) -> list[JobItem]:
     opened = Opened(conversion.dataset)
     alone = collection_of(conversion) if conversion.single else None
     recipe = _Recipe(opened, conversion.plan, export_plan(conversion.plan, conversion.dataset), alone)
@@ -202,12 +213,12 @@ def _jobs(conversion: Conversion, workplace: Workplace) -> list[JobItem]:
     return [
         JobItem(
             item_id=f"image:{task.path}",
-            execute=partial(_make, recipe, task, conversion.state.sources[task.path]),
-            output_path=workplace.image if conversion.single else conversion.out / task.path,
+            execute=partial(_make, recipe, task, conversion.state.sources[task.path], target),
+            output_path=target,
             metadata={"kind": conversion.plan.kind},
             folder=True,
         )
-        for task in left
+        for task, target in ((task, written_at(conversion, task)[-1]) for task in left)
     ]
 
 
@@ -221,9 +232,9 @@ class _Recipe:
     alone: Collection | None
 
 
-def _make(recipe: _Recipe, task: ImageTask, state: str, folder: Path) -> Mapping[str, Any]:
-    """Write one image into a folder and read it back."""
-    dataset, options = recipe.opened.dataset, recipe.plan.options
+def _make(recipe: _Recipe, task: ImageTask, state: str, target: Path, folder: Path) -> Mapping[str, Any]:
+    """Write one image into a folder and read it back; a long one elsewhere first, from where it can be gone on with."""
+    dataset = recipe.opened.dataset
     _check_unchanged(task, state, dataset)
     pixels = read_image(task, recipe.of, dataset)
     witness = Witness()
@@ -232,20 +243,41 @@ def _make(recipe: _Recipe, task: ImageTask, state: str, folder: Path) -> Mapping
         read=cancelling.checked(pixels.source.read),
         provenance=record_of(task, recipe.plan, recipe.of, dataset),
     )
-    write_ome_zarr(
-        folder,
-        witness.watched(source),
-        version=options.version,
-        compression=options.compression,
-        chunk=options.chunk,
-    )
-    if recipe.alone is not None:
-        _say_place(folder, recipe.alone)
-    info = read_back(folder, source, witness, check=cancelling.check)
-    _check_unchanged(task, state, dataset)
+    if has_checkpoints(source):
+        draft = UnfinishedImage(target)
+        with draft.kept_after(OSError):
+            _write(recipe, draft.image, witness.watched(source), draft.begin(source, state, pixels, witness))
+        with draft.kept_after():
+            info = _checked(draft.image, source, witness, task, state, dataset)
+            draft.move_to(folder)
+    else:
+        _write(recipe, folder, witness.watched(source))
+        info = _checked(folder, source, witness, task, state, dataset)
     same = info.channel_names == source.channels
     renamed = [] if same else [f"its channels are called {listing(info.channel_names)}"]
     return {"warnings": [*pixels.warnings, *renamed], "info": info}
+
+
+def _write(recipe: _Recipe, folder: Path, source: ImageSource, checkpoints: Checkpoints | None = None) -> None:
+    options = recipe.plan.options
+    write_ome_zarr(
+        folder,
+        source,
+        version=options.version,
+        compression=options.compression,
+        chunk=options.chunk,
+        checkpoints=checkpoints,
+    )
+    if recipe.alone is not None:
+        _say_place(folder, recipe.alone)
+
+
+def _checked(
+    folder: Path, source: ImageSource, witness: Witness, task: ImageTask, state: str, dataset: Dataset
+) -> ImageInfo:
+    info = read_back(folder, source, witness, check=cancelling.check)
+    _check_unchanged(task, state, dataset)
+    return info
 
 
 def _say_place(folder: Path, place: Collection) -> None:

@@ -124,8 +124,10 @@ def find_reader(path: Path, layout: str | None = None) -> tuple[Reader, str]:
         return known[layout], "as stated"
     if found := _recognised(path):
         return found
-    summaries = "; ".join(f"{reader.name}: {reader.summary}" for reader in _in_order())
-    raise DatasetNotFoundError(f"{path}: no acquisition recognised here. What can be opened: {summaries}")
+    names = ", ".join(reader.name for reader in _in_order())
+    raise DatasetNotFoundError(
+        f"{path}: no acquisition recognised here; looked for were {names} (`slicemap layouts` says what they are)"
+    )
 
 
 def _recognised(path: Path) -> tuple[Reader, str] | None:

@@ -15,12 +15,12 @@ from ..fov import Fov
 from ..image import ImageInfo, ImagePlane
 from ..labels import masks_and_annotations
 from ..ome_files import COMPANION, DescribedImage, OmeFile, read_ome_file
+from ..opening import plain_name
 from ..plane import Plane
 
 _ENDINGS = (".ome.tif", ".ome.tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
 _TIFF_ENDINGS = (".tif", ".tiff", ".tf2", ".tf8", ".btf")
 _ENDING = re.compile(r"(\.ome)?\.(tiff?|tf2|tf8|btf|ome)$|\.companion\.ome$", re.IGNORECASE)
-_NO_NAME = re.compile(r"[\x00-\x1f\x7f/\\]+")
 _HEAD = 4096
 _NOT_IMAGES = ("masks", "annotations", "exports")
 
@@ -48,7 +48,7 @@ class OmeTiff:
 
         A position is the centre of an image, unless napari-slicemap wrote it (see
         :func:`~napari_slicemap.images.ome_files.read_ome_file`). Which way stage y grows, OME-XML does not say; that
-        of imaging mass cytometers points up.
+        of imaging mass cytometers points up, and napari-slicemap writes it down where it does.
         """
         problems: list[str] = []
         found: list[_Found] = []
@@ -202,7 +202,9 @@ def _name(found: Sequence[_Found]) -> None:
     for one in found:
         number = f" {one.described.image.number + 1}" if images_of[one.file] > 1 else ""
         by_file.append((_ENDING.sub("", one.file.name) or one.file.name) + number)
-    names = [_plain(one.described.name) or other for one, other in zip(found, by_file, strict=True)]
+    names = [
+        plain_name(_ENDING.sub("", one.described.name)) or other for one, other in zip(found, by_file, strict=True)
+    ]
     for better in (by_file, [f"{one.map_id} {other}" for one, other in zip(found, by_file, strict=True)]):
         count = Counter(names)
         names = [name if count[name] == 1 else other for name, other in zip(names, better, strict=True)]
@@ -215,13 +217,8 @@ def _name(found: Sequence[_Found]) -> None:
         taken[one.name] += 1
 
 
-def _plain(name: str) -> str:
-    """Make a name that files can have, too: no ending of an image file, no slash."""
-    return _NO_NAME.sub("_", _ENDING.sub("", name.strip())).strip()
-
-
 def _stage_up(found: Sequence[_Found]) -> bool:
-    """Say whether stage y points up: whether all positions are of imaging mass cytometers; beside others, they go."""
+    """Say whether stage y points up: whether it does so for all positions; beside others, those of which it does go."""
     up = {one.described.stage_up for one in found if one.described.position_um is not None} == {True}
     for one in found:
         if one.described.stage_up and not up:

@@ -69,14 +69,15 @@ class OmeZarr:
             )
             for image in images
         }
-        positions, missing = _positions(found, images, options, problems)
+        up = _stage_up(images)
+        positions, missing = _positions(found, images, up, options, problems)
         return Acquisition(
             layout=self.name,
             root=path,
             fovs=fovs,
             positions=positions,
-            stage_y=found.stage_y,
-            stage_y_stated=found.stage_y_stated,
+            stage_y="up" if up else found.stage_y,
+            stage_y_stated=up or found.stage_y_stated,
             cells=options.cell_table,
             cell_columns=options.cell_columns,
             problems=tuple(problems),
@@ -139,16 +140,24 @@ def _settings(images: Sequence[_Image]) -> dict[str, Mapping[str, Any]]:
 
 
 # --- where they lie ------------------------------------------------------------------------------------------
+def _stage_up(images: Sequence[_Image]) -> bool:
+    """Say whether stage y points up: whether it does so for all images that say where they lie."""
+    return {image.said.stage_up for image in images if image.said.first_px_um is not None} == {True}
+
+
 def _positions(
-    found: Listing, images: Sequence[_Image], options: ReadOptions, problems: list[str]
+    found: Listing, images: Sequence[_Image], up: bool, options: ReadOptions, problems: list[str]
 ) -> tuple[tuple[TilePosition, ...], tuple[Missing, ...]]:
     maps: dict[str, list[_Image]] = defaultdict(list)
     for image in images:
         if image.listed.map_id:
             maps[image.listed.map_id].append(image)
+    if lost := [one for one in images if one.said.stage_up and not up and one.listed.stated is None]:
+        names = listing(one.listed.fov for one in lost)
+        problems.append(f"{lost[0].listed.folder.parent}: stage y of {names} points up, and that of others does not")
     made: list[TilePosition] = []
     for own in maps.values():
-        centers = _centers(own, options.pixel_size_um)
+        centers = _centers(own, up, options.pixel_size_um)
         if found.wells and len(centers) < sum(not image.like for image in own):
             made += _in_grid(own, centers, options.tiles or TileNames(), problems)
         else:
@@ -168,13 +177,18 @@ def _place(image: _Image, centers: Mapping[str, _Point], *, alone: bool) -> Tile
     return None
 
 
-def _centers(own: Sequence[_Image], fallback_um: float | None) -> dict[str, _Point]:
+def _centers(own: Sequence[_Image], up: bool, fallback_um: float | None) -> dict[str, _Point]:
     """Give the centres, stage µm, of the images that say where they lie among those they share a map with.
 
     No translation is one of zero, which writers leave out; but most files without one say nothing of the stage, so it
-    counts for a single image, and only where others are translated.
+    counts for a single image, and only where others are translated. An image whose stage y points up, beside others
+    whose does not, has no place among them.
     """
-    corners = {image.listed.fov: image.said.first_px_um or _ORIGIN for image in own if not image.like}
+    corners = {
+        image.listed.fov: image.said.first_px_um or _ORIGIN
+        for image in own
+        if not image.like and image.said.stage_up == up
+    }
     if all(corner == _ORIGIN for corner in corners.values()):
         return {}
     at_origin = [name for name, corner in corners.items() if corner == _ORIGIN]
@@ -182,8 +196,9 @@ def _centers(own: Sequence[_Image], fallback_um: float | None) -> dict[str, _Poi
     for image in own:
         name, size = image.listed.fov, image.said.pixel_size_um or fallback_um
         if size is not None and name in corners and (len(at_origin) == 1 or name not in at_origin):
-            x, y = (at + (px - 1) / 2 * size for at, px in zip(corners[name], image.said.size_px, strict=True))
-            made[name] = x, y
+            (x, y), (width, height) = corners[name], image.said.size_px
+            down = (height - 1) / 2 * size
+            made[name] = x + (width - 1) / 2 * size, y - down if up else y + down
     return made
 
 

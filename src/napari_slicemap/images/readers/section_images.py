@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -140,5 +141,7 @@ def _missing(files: Sequence[Path]) -> tuple[Missing, ...]:
     pattern = counted_pattern([file.name for file in files])
     if not pattern:
         return ()
-    option = f"--tiles '{pattern}' --grid 5x5 --overlap 10%"
-    return (Missing("where the images lie", "each is taken for a slice of its own", option, "tiles"),)
+    columns = math.ceil(math.sqrt(len(files)))
+    option = f"--tiles '{pattern}' --grid {math.ceil(len(files) / columns)}x{columns} --overlap 10%"
+    what = "whether the images are tiles of one map"
+    return (Missing(what, "each is taken for a slice of its own", option, "tiles"),)

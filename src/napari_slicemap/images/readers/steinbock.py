@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
@@ -13,6 +15,7 @@ from ..image import ImagePlane
 from ..labels import masks_and_annotations
 from ..opening import open_image
 
+_CORNERS = ("acquisition_start_x_um", "acquisition_end_x_um", "acquisition_start_y_um", "acquisition_end_y_um")
 _CELL_COLUMNS = CellColumns(fov="Image", label="Object", x="centroid-1", y="centroid-0")
 
 
@@ -36,14 +39,19 @@ class Steinbock:
         fovs: dict[str, Fov] = {}
         positions: list[TilePosition] = []
         problems: list[str] = []
+        nowhere: list[Row] = []
         for row in read_table(path / "images.csv", ("image", "width_px", "height_px")):
             fov, position = _fov(path, row, channels, masks, options)
             if fov.name in fovs:
                 raise FileFormatError(f"{row.where}: image {row['image']} stands twice")
             fovs[fov.name] = fov
-            positions += [position] if position else []
+            if position is None:
+                nowhere.append(row)
+            else:
+                positions.append(position)
         if not fovs:
             raise FileFormatError(f"{path / 'images.csv'}: the table lists no image")
+        problems += _without_place(nowhere, others=bool(positions))
         problems += [
             f"{file}: not listed in images.csv; left out" for file in image_files(path / "img") if file.stem not in fovs
         ]
@@ -110,14 +118,14 @@ def _fov(
         masks={
             mask: ImagePlane(open_image(folder / row["image"]))
             for mask, folder in masks.items()
-            if (folder / row["image"]).is_file()
+            if os.path.isfile(folder / row["image"])  # noqa: PTH113 - a name that is too long for a file is none
         },
     )
     return fov, _position(row, name, size, pixel_size)
 
 
 def _position(row: Row, name: str, size: tuple[int, int], pixel_size: float | None) -> TilePosition | None:
-    corners = [row.length_um(f"acquisition_{corner}_{axis}_um") for axis in "xy" for corner in ("start", "end")]
+    corners = [row.length_um(name) for name in _CORNERS]
     if any(corner is None for corner in corners):
         return None
     x0, x1, y0, y1 = (float(corner) for corner in corners if corner is not None)
@@ -131,6 +139,16 @@ def _position(row: Row, name: str, size: tuple[int, int], pixel_size: float | No
         size_px=size,
         pixel_size_um=pixel_size,
     )
+
+
+def _without_place(rows: Sequence[Row], *, others: bool) -> list[str]:
+    """Say what keeps images off the map; nothing where the table says of none where it lies."""
+    lacking = {row.where: [name for name in _CORNERS if row.length_um(name) is None] for row in rows}
+    return [
+        f"{where}: {listing(names)} not stated; the image is on no map"
+        for where, names in lacking.items()
+        if others or len(names) < len(_CORNERS)
+    ]
 
 
 def _check_channels(fovs: dict[str, Fov], channels: tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from ...errors import FileFormatError, listing
 from ...files import read_text
 from ..acquisition import Acquisition, ReadOptions, TilePosition
+from ..folders import files_in, folders_in
 from ..fov import Fov
 from ..image import ImageFile
 from ..labels import masks_and_annotations
@@ -24,7 +25,10 @@ _MIST = re.compile(r"(?P<before>.*?)global-positions-(?P<which>[0-9]+)\.txt", re
 _NUMBER = r"\s*([^,()\s]+)\s*"
 _FIJI_LINE = re.compile(rf"(?P<name>[^;]+);(?P<series>[^;]*);\s*\({_NUMBER},{_NUMBER}(?:,{_NUMBER})?\)\s*")
 _FIJI_SETTING = re.compile(r"\s*(?:dim|multiseries)\s*=.*", re.IGNORECASE)
-_MIST_LINE = re.compile(rf"\s*file:\s*(?P<name>[^;]+);(?:.*;)?\s*position:\s*\({_NUMBER},{_NUMBER}\).*")
+_MORE = r"(?:\s*(?!file\b|position\b)[a-z]+:[^;:]*(?:;|$))*"
+_MIST_LINE = re.compile(
+    rf"\s*file:\s*(?P<name>[^;]+);{_MORE}\s*position:\s*\({_NUMBER},{_NUMBER}\)\s*;?{_MORE}\s*", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -103,23 +107,17 @@ def _position_files(path: Path) -> list[Path]:
         return [path] if _FIJI.fullmatch(path.name) or _MIST.fullmatch(path.name) else []
     if not path.is_dir():
         return []
-    with os.scandir(path) as entries:  # a folder of very many tiles is gone through once
-        there = [(one.name, one.is_dir()) for one in entries if not one.name.startswith(".")]
-    if here := _of_names(path, (name for name, _ in there)):
-        return here
-    folders = [path / name for name, is_folder in sorted(there) if is_folder]
-    return [file for folder in folders for file in _of_names(folder, (one.name for one in folder.iterdir()))]
+    return _in_folder(path) or [file for folder in folders_in(path) for file in _in_folder(folder)]
 
 
-def _of_names(folder: Path, there: Iterable[str]) -> list[Path]:
+def _in_folder(folder: Path) -> list[Path]:
     """List the files of positions of a folder: one program's, and what was solved rather than what it began with."""
-    names = sorted(name for name in there if name.lower().endswith(".txt"))
-    fiji = [(found["which"], found["solved"] or "", name) for name in names if (found := _FIJI.fullmatch(name))]
+    files = files_in(folder, (".txt",))
+    fiji = [(found["which"], found["solved"] or "", file) for file in files if (found := _FIJI.fullmatch(file.name))]
     if fiji:
-        last = {which: name for which, _, name in sorted(fiji)}
-        return [folder / name for name in last.values()]
-    mist = [(found["before"], int(found["which"]), name) for name in names if (found := _MIST.fullmatch(name))]
-    return [folder / name for *_, name in sorted(mist)]
+        return list({which: file for which, _, file in sorted(fiji)}.values())
+    mist = [(found["before"], int(found["which"]), file) for file in files if (found := _MIST.fullmatch(file.name))]
+    return [file for *_, file in sorted(mist)]
 
 
 def _tiles(files: Sequence[Path], problems: list[str]) -> list[_Tile]:
@@ -141,7 +139,27 @@ def _tiles(files: Sequence[Path], problems: list[str]) -> list[_Tile]:
         if missing := [tile.line.name for tile in own if tile.file is None]:
             problems.append(f"{file}: {len(missing)} of its images are not there: {listing(missing, 3)}")
         tiles += own
+    problems += _left_out(list(dict.fromkeys(folder for _, folder in read.values())), tiles)
     return tiles
+
+
+def _left_out(folders: Sequence[Path], tiles: Sequence[_Tile]) -> list[str]:
+    """Say which images are called like the tiles, and are none of them."""
+    called = {_with_numbers_out(tile.file.name) for tile in tiles if tile.file}
+    named = {tile.file for tile in tiles}
+    problems = []
+    for folder in folders:
+        with os.scandir(folder) as entries:
+            there = sorted(one.name for one in entries if _with_numbers_out(one.name) in called)
+        if others := [name for name in there if folder / name not in named]:
+            problems.append(
+                f"{folder}: {len(others)} of its images have no position and are left out: {listing(others, 3)}"
+            )
+    return problems
+
+
+def _with_numbers_out(name: str) -> str:
+    return re.sub("[0-9]+", "#", name)
 
 
 def _folder_of_images(file: Path, lines: Sequence[_Line]) -> Path:

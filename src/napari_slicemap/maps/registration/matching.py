@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST_SCORE = 2.0
-"""Score from which a shift is trusted; of pairs of real tiles that share nothing, one in eighty has it by chance."""
+"""Score from which a shift is trusted."""
+
+CHANCE = 1 / 80
+"""Share of the pairs of real tiles that share nothing which reach it."""
 
 FINEST_PX = 5.0
 """Sigma of the Gaussian whose blur is taken away from tiles, px."""

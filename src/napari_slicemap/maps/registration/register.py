@@ -16,7 +16,7 @@ from ...images.acquisition import TilePosition
 from ...images.fov import Fov, ZChoice
 from ...images.region import Window
 from ..placement import PlacedTile, Placement
-from .matching import FINEST_PX, LEAST_SCORE, Match, match, reach
+from .matching import CHANCE, FINEST_PX, LEAST_SCORE, Match, match, reach
 from .neighbours import Neighbours, neighbours
 from .result import OverlapPair, Registration
 from .solving import solve
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METHOD = "normalised cross-correlation of overlaps, robust least squares"
+
+_SELDOM = 0.05
+"""Probability from which on so many pairs as agree may agree by chance."""
 
 
 def register_map(
@@ -202,6 +205,10 @@ def _result(
     placement = comparing.placement
     known = [one or Match((0.0, 0.0), 0.0, 0.0) for one in matches]
     trusted = np.array([one.score >= least_score for one in known], bool)
+    problems, agreeing = list(comparing.problems), int(trusted.sum())
+    if agreeing and _by_chance(agreeing, len(known)):
+        problems.append(f"{agreeing} of {len(known)} pairs agree, as many as would by chance: it stays as it is")
+        trusted[:] = False
     numbers = np.array([(pair.first, pair.second) for pair in found], np.int64).reshape(-1, 2)
     shifts = np.array([one.shift for one in known], np.float64).reshape(-1, 2)
     across = np.array([pair.across for pair in found], bool)
@@ -219,8 +226,15 @@ def _result(
         stayed=tuple(tile.name for number, tile in enumerate(placement.tiles) if number not in placed),
         rms_px=float(np.sqrt(np.mean(left[kept] ** 2))) if kept.any() else None,
         settings=settings,
-        problems=tuple(comparing.problems),
+        problems=tuple(problems),
     )
+
+
+def _by_chance(agreeing: int, pairs: int) -> bool:
+    """Say whether so many of the pairs of tiles that share nothing would agree once in twenty maps, or oftener."""
+    from scipy.stats import binom
+
+    return bool(binom.sf(agreeing - 1, pairs, CHANCE) >= _SELDOM)
 
 
 def _told(

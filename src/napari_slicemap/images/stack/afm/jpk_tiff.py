@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....errors import FileFormatError
+from ...tiff import heard
 from .scan import Scan, ScanChannel, checked_shape, square_nm, told_apart
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _opened(path: Path) -> Iterator[Any]:
     import tifffile
 
     try:
-        with tifffile.TiffFile(path) as file:
+        with heard(), tifffile.TiffFile(path) as file:  # what a tag lacks is said where it is needed
             yield file
     except tifffile.TiffFileError as error:
         raise FileFormatError(f"{path}: it cannot be read as a TIFF file: {error}") from error

@@ -85,7 +85,7 @@ class Drawn(QWidget):
 
     def fill(self, dataset: Dataset | None) -> None:
         """List masks and annotations of a dataset."""
-        fovs = [] if dataset is None else list(dataset.fovs.values())
+        fovs = [] if dataset is None else dataset.distinct_fovs
         for names, found, number in (
             (self.masks, {name for fov in fovs for name in fov.masks}, 0),
             (self.annotations, {name for fov in fovs for name in fov.annotations}, 1),

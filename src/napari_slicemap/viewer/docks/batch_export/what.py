@@ -126,6 +126,8 @@ class What(QWidget):
             if key not in ("cells", "rois"):
                 self.pickers[key].set_picks(picks.get(key, []))
         self.fill_rois()
+        if dataset is not None and not dataset.maps and self.tabs.currentWidget() is self.pickers["maps"]:
+            self.tabs.setCurrentWidget(self.pickers["fovs"])
 
     def fill_rois(self) -> None:
         """List the ROIs that there are now."""

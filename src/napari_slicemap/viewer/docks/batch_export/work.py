@@ -20,6 +20,7 @@ from ....export.running.runner import ExportResult
 from ....export.running.strategies import find_strategy, strategy_faults
 from ....export.writers import find_writer
 from ..parts import counted, size_text, time_text, words_of
+from .fitting import told_of_misfits
 from .results import Line, planned_lines
 from .where import Labour
 
@@ -39,11 +40,14 @@ class Checked:
         What would be done.
     faults : tuple of str
         What is in the way.
+    misfits : tuple of str
+        Which items would fail, because the profile has channels that they lack.
     """
 
     prepared: Prepared | None = None
     lines: tuple[Line, ...] = ()
     faults: tuple[str, ...] = ()
+    misfits: tuple[str, ...] = ()
 
 
 def check(plan: ExportPlan, dataset: Dataset, labour: Labour) -> Checked:
@@ -56,7 +60,8 @@ def check(plan: ExportPlan, dataset: Dataset, labour: Labour) -> Checked:
         faults += words_of(error)
     if faults or prepared is None:
         return Checked(faults=tuple(faults))
-    return Checked(prepared, tuple(planned_lines(prepared, dataset)))
+    misfits = told_of_misfits(prepared.resolution.items, chosen_profile(plan, dataset), dataset)
+    return Checked(prepared, tuple(planned_lines(prepared, dataset)), misfits=tuple(misfits))
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,7 @@ def told_of_check(checked: Checked) -> list[str]:
     said = f"{counted(len(todo), 'file')} into {prepared.folder}"
     if skipped := len(checked.lines) - len(todo):
         said += f"; {skipped} done already"
-    return [said, *(f"Left out: {reason}" for reason in prepared.resolution.left_out)]
+    return [said, *checked.misfits, *(f"Left out: {reason}" for reason in prepared.resolution.left_out)]
 
 
 def told_of_run(ran: Ran) -> list[str]:
