@@ -18,7 +18,7 @@ settings.register_profile(
     "house",
     deadline=None,
     derandomize=True,
-    max_examples=50,
+    max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 # `make proof`: other cases in each run, and many more of them

@@ -25,12 +25,17 @@ class FovFolders:
             return ""
         skip = frozenset(path / name for name in ("masks", "annotations", "exports"))
         folders = (folder for folder in _subfolders(path, skip) if _images(folder))
-        first = next(folders, None)
-        beside = len(image_files(path)) if first else 0
-        # tiles or sections, with a folder of something else beside them
-        if beside > 1 and beside > 1 + sum(1 for _ in folders):
+        first, second = next(folders, None), next(folders, None)
+        if first is None:
             return ""
-        return f"folder {first.name} holds one TIFF per channel" if first else ""
+        # FOVs have channels in common; folders that have none are of different things
+        if second is not None and not _stems(first) & _stems(second):
+            return ""
+        beside = len(image_files(path))
+        # tiles or sections, with a folder of something else beside them
+        if beside > 1 and beside > 1 + (second is not None) + sum(1 for _ in folders):
+            return ""
+        return f"folder {first.name} holds one TIFF per channel"
 
     def read(self, path: Path, options: ReadOptions) -> Acquisition:
         """List the FOV folders; no image is opened."""
@@ -70,6 +75,10 @@ def _subfolders(path: Path, skip: frozenset[Path]) -> list[Path]:
 def _images(folder: Path) -> list[Path]:
     """List the channels' files; a ``rescaled`` folder goes before the files beside it."""
     return image_files(folder / "rescaled") or image_files(folder)
+
+
+def _stems(folder: Path) -> set[str]:
+    return {file.stem for file in _images(folder)}
 
 
 def _channel_files(folder: Path) -> dict[str, Path]:
