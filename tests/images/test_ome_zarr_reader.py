@@ -21,8 +21,10 @@ from napari_slicemap.errors import FileFormatError, PlacementError, SlicemapErro
 from napari_slicemap.images.acquisition import Acquisition
 from napari_slicemap.images.ome_zarr_collection import Collection, CollectionImage
 from napari_slicemap.images.ome_zarr_image import describe_image
+from napari_slicemap.images.ome_zarr_writer import write_ome_zarr as write_our_ome_zarr
 from napari_slicemap.images.readers import find_reader
 from napari_slicemap.images.readers.ome_zarr import OmeZarr
+from napari_slicemap.images.source import ImageSource
 from napari_slicemap.images.tile_names import TileNames
 
 from .ome_zarr_files import SIZE, edit, multiscales, write_group, write_image, write_plate
@@ -715,3 +717,15 @@ def test_an_image_within_is_described_alike(real_data: Path) -> None:
     problems: list[str] = []
     found = describe_image(real_data / "omezarr" / "tubhiswt4D_sub.zarr", problems)
     assert (found.size_px, found.channels, problems) == ((512, 512), ("channel_0",), [])
+
+
+@pytest.mark.parametrize("stated", [False, True], ids=["nobody stated it", "white by choice"])
+def test_a_look_that_nobody_stated_is_none(tmp_path: Path, stated: bool) -> None:
+    data = pixels(1, (1, 1, 1, 20, 24))
+    look = {"color": "#ffffff", "contrast_limits": (0, 100), "gamma": 1.0, "visible": True}
+    source = ImageSource.of(
+        data, ["DAPI"], settings={"DAPI": look} if stated else {}, provenance={"made": "here"}, pixel_size_um=0.5
+    )
+    write_our_ome_zarr(tmp_path / "a.zarr", source)
+    found = OmeZarr().read(tmp_path / "a.zarr", options(tmp_path)).channel_settings
+    assert found == {"DAPI": {**look, "contrast_limits": (0.0, 100.0)} if stated else {}}

@@ -50,9 +50,22 @@ def channel_settings(
     gammas = own.get("gamma") if isinstance(own, dict) else None
     made = {}
     for name, channel in zip(names, channels, strict=True):
+        if isinstance(own, dict) and _is_filled_in(channel, gammas):
+            made[name] = {}
+            continue
         gamma = gammas.get(channel.get("label")) if isinstance(gammas, dict) else None
         made[name] = _settings(channel, gamma, f"{where}: channel {name}", problems)
     return made
+
+
+def _is_filled_in(channel: Mapping[str, Any], gammas: object) -> bool:
+    """Say whether nobody stated how a channel is shown: omero wants it said, so we write white over all its values."""
+    if isinstance(gammas, dict) and channel.get("label") in gammas:
+        return False
+    window = channel.get("window")
+    if channel.get("color") != "FFFFFF" or not isinstance(window, dict):
+        return False
+    return window.get("start") == window.get("min") and window.get("end") == window.get("max")
 
 
 def _channels(attributes: dict[str, Any]) -> list[Mapping[str, Any]]:
