@@ -23,8 +23,8 @@ from fuzzing import Bench, Subject, limits
 from hostile import tiff
 from napari_slicemap import open_dataset
 from napari_slicemap.errors import FileFormatError, TileReadError
+from napari_slicemap.images.ome_zarr.zarr_image import ZarrImage
 from napari_slicemap.images.region import Window
-from napari_slicemap.images.zarr_image import ZarrImage
 
 FEW = int(os.environ.get("SLICEMAP_FUZZ", "6"))
 """Cases of each file and each way; acceptance asks for 500."""

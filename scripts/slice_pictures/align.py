@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from napari_slicemap.images.ome_zarr_writer import write_ome_zarr
+from napari_slicemap.images.ome_zarr.writer import write_ome_zarr
 from napari_slicemap.images.source import ImageSource
 from napari_slicemap.slices.aligning import Alignment, align_mosaics
 from napari_slicemap.slices.stacking import stack_slices

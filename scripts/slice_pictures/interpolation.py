@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from napari_slicemap.images.ome_zarr_writer import write_ome_zarr
+from napari_slicemap.images.ome_zarr.writer import write_ome_zarr
 from napari_slicemap.images.source import ImageSource
 from napari_slicemap.slices.interpolation import find_gaps, interpolate_slices
 from napari_slicemap.slices.interpolation.affine import power

@@ -18,9 +18,9 @@ from .images.acquisition import Acquisition, Missing, StageY, TilePosition
 from .images.cache import ChunkCache
 from .images.cells import read_cells
 from .images.fov import SAME_PIXEL_SIZE, Fov
-from .images.fov_table import FovTable
-from .images.position_table import PositionTable
 from .images.readers import find_acquisition
+from .images.tiles.fov_table import FovTable
+from .images.tiles.position_table import PositionTable
 from .maps.descriptor import read_descriptors
 from .maps.placement import place
 from .project import PROJECT_FILE, Places, Project, find_project, is_zarr, write_project

@@ -11,7 +11,7 @@ from pydantic import Field
 from .errors import DatasetNotFoundError
 from .files import FileModel, PathText, read_toml, write_text
 from .images.acquisition import CellColumns, ReadOptions, StageY
-from .images.tile_names import TileNames
+from .images.tiles.names import TileNames
 from .render.overlap import Overlap
 from .units import PositiveLengthUm
 

@@ -10,7 +10,7 @@ import pytest
 
 from builders import fov_folders, pixels, write_ome_zarr
 from napari_slicemap import ChannelSettings, Profile, open_dataset
-from napari_slicemap.images.ome_zarr_writer import write_ome_zarr as write_own
+from napari_slicemap.images.ome_zarr.writer import write_ome_zarr as write_own
 from napari_slicemap.images.source import ImageSource
 from napari_slicemap.render.profile import MaskStyle, ProfileBook
 

@@ -23,7 +23,9 @@ from napari_slicemap.export.convert import prepare, unfinished
 from napari_slicemap.export.convert import run as converting
 from napari_slicemap.export.convert.plan import ConvertPlan
 from napari_slicemap.export.convert.run import convert_dataset
-from napari_slicemap.images import ome_zarr_checkpoints, ome_zarr_levels, ome_zarr_writer
+from napari_slicemap.images.ome_zarr import checkpoints as ome_zarr_checkpoints
+from napari_slicemap.images.ome_zarr import levels as ome_zarr_levels
+from napari_slicemap.images.ome_zarr import writer as ome_zarr_writer
 
 BANDS = 4
 TILES = {"a.tif": (0, 0), "b.tif": (24, 0), "c.tif": (0, 32), "d.tif": (24, 32)}
@@ -215,7 +217,9 @@ import sys
 from napari_slicemap import open_dataset
 from napari_slicemap.export.convert.plan import ConvertPlan
 from napari_slicemap.export.convert.run import convert_dataset
-from napari_slicemap.images import ome_zarr_checkpoints, ome_zarr_levels, ome_zarr_writer
+from napari_slicemap.images.ome_zarr import checkpoints as ome_zarr_checkpoints
+from napari_slicemap.images.ome_zarr import levels as ome_zarr_levels
+from napari_slicemap.images.ome_zarr import writer as ome_zarr_writer
 
 ome_zarr_writer._COARSEST, ome_zarr_levels._STRIP_CHUNKS = 8, 1
 ome_zarr_checkpoints.INTERVAL_BYTES, ome_zarr_checkpoints._SHARE = 1, 0

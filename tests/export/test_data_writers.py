@@ -73,7 +73,7 @@ class TestOmeTiff(PixelContract):
             return json.loads(tag.value)
 
     def small_buffers(self, monkeypatch):
-        monkeypatch.setattr("napari_slicemap.images.ome_tiff._HELD", 2**20)
+        monkeypatch.setattr("napari_slicemap.images.tiff.ome_tiff._HELD", 2**20)
         return super().small_buffers(monkeypatch)
 
     @pytest.mark.parametrize("compression", ["deflate", "zstd", "lzw", "none"])

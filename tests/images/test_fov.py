@@ -17,9 +17,9 @@ from napari_slicemap.errors import FileFormatError, RegionError, TileReadError, 
 from napari_slicemap.images.area import area_mean
 from napari_slicemap.images.fov import Annotation, Fov
 from napari_slicemap.images.image import ImagePlane
+from napari_slicemap.images.ome_zarr.zarr_image import ZarrImage
 from napari_slicemap.images.region import Grid, Region, Window
-from napari_slicemap.images.tiff import TiffImage
-from napari_slicemap.images.zarr_image import ZarrImage
+from napari_slicemap.images.tiff.tiff_image import TiffImage
 
 STACK = pixels(5, (2, 3, 4, 20, 24))  # T, C, Z, Y, X
 

@@ -29,12 +29,12 @@ from napari_slicemap.images.format_tools import (
 from napari_slicemap.images.hdf5 import Hdf5Image
 from napari_slicemap.images.image import ImagePlane, file_state
 from napari_slicemap.images.npy import NpyImage
+from napari_slicemap.images.ome_zarr.zarr_image import ZarrImage
 from napari_slicemap.images.opening import image_stem, open_image, split_at
 from napari_slicemap.images.picture import PictureImage
 from napari_slicemap.images.plane import read_window
 from napari_slicemap.images.region import Window
-from napari_slicemap.images.tiff import TiffImage
-from napari_slicemap.images.zarr_image import ZarrImage
+from napari_slicemap.images.tiff.tiff_image import TiffImage
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,13 @@ from napari_slicemap import open_dataset
 from napari_slicemap.errors import FileFormatError, PlacementError, TileReadError
 from napari_slicemap.images.acquisition import Acquisition
 from napari_slicemap.images.image import ImagePlane
+from napari_slicemap.images.ome_zarr.zarr_image import ZarrImage
 from napari_slicemap.images.plane import read_window
 from napari_slicemap.images.readers import find_reader
 from napari_slicemap.images.readers.mosaic_grid import MosaicGrid
 from napari_slicemap.images.region import Window
-from napari_slicemap.images.tile_names import TileNames
+from napari_slicemap.images.tiles.names import TileNames
 from napari_slicemap.images.window_image import WindowImage
-from napari_slicemap.images.zarr_image import ZarrImage
 
 from .reader_contract import ReaderContract, options
 

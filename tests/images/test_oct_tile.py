@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_slicemap.errors import DatasetNotFoundError, FileFormatError, TileReadError
-from napari_slicemap.images.oct_info import TileInfo
-from napari_slicemap.images.oct_tile import (
+from napari_slicemap.images.oct.info import TileInfo
+from napari_slicemap.images.oct.tile import (
     RawTile,
     TileFrames,
     TilePlace,

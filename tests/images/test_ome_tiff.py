@@ -19,12 +19,12 @@ from PIL import Image
 from napari_slicemap.errors import PlanError, UnknownNameError
 from napari_slicemap.images.area import area_mean
 from napari_slicemap.images.image import ImagePlane
-from napari_slicemap.images.ome_tiff import halved, level_sizes, resolution, write_ome_tiff
-from napari_slicemap.images.ome_xml import read_ome_xml
 from napari_slicemap.images.plane import read_window
 from napari_slicemap.images.region import Grid, Window
 from napari_slicemap.images.source import ImageSource
-from napari_slicemap.images.tiff import TiffImage
+from napari_slicemap.images.tiff.ome_tiff import halved, level_sizes, resolution, write_ome_tiff
+from napari_slicemap.images.tiff.ome_xml import read_ome_xml
+from napari_slicemap.images.tiff.tiff_image import TiffImage
 
 from .ome_schema import valid_ome
 
@@ -192,7 +192,7 @@ def test_bands_make_the_same_file_and_little_is_held(tmp_path, monkeypatch):
         return data[t, c, z, top:bottom]
 
     monkeypatch.setattr("napari_slicemap.images.source._BAND_BYTES", 2**19)
-    monkeypatch.setattr("napari_slicemap.images.ome_tiff._HELD", 2**17)
+    monkeypatch.setattr("napari_slicemap.images.tiff.ome_tiff._HELD", 2**17)
     banded = ImageSource("image", data.shape, data.dtype, whole.channels, read)
     write_ome_tiff(tmp_path / "banded.tif", banded, tile=128, threads=3)
     assert len(asked) > 5
@@ -205,7 +205,7 @@ def test_bands_make_the_same_file_and_little_is_held(tmp_path, monkeypatch):
 def test_big_tiff_where_it_might_be_needed(tmp_path, monkeypatch, compression):
     data = noise((3, 1, 1, 64, 64))
     write_ome_tiff(tmp_path / "small.tif", source(data), compression=compression)
-    monkeypatch.setattr("napari_slicemap.images.ome_tiff._CLASSIC_BYTES", data.nbytes)
+    monkeypatch.setattr("napari_slicemap.images.tiff.ome_tiff._CLASSIC_BYTES", data.nbytes)
     write_ome_tiff(tmp_path / "big.tif", source(data), compression=compression)
     with tifffile.TiffFile(tmp_path / "small.tif") as small, tifffile.TiffFile(tmp_path / "big.tif") as big:
         assert (small.is_bigtiff, big.is_bigtiff) == (False, True)

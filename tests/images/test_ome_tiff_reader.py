@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from builders import pixels, write_tiff
 from napari_slicemap import open_dataset
 from napari_slicemap.errors import FileFormatError, SlicemapError, TileReadError
-from napari_slicemap.images.ome_files import read_ome_file
-from napari_slicemap.images.ome_images import plane_number
-from napari_slicemap.images.ome_tiff import write_ome_tiff
 from napari_slicemap.images.readers import find_reader
 from napari_slicemap.images.readers.ome_tiff import OmeTiff
 from napari_slicemap.images.source import ImageSource
+from napari_slicemap.images.tiff.ome_files import read_ome_file
+from napari_slicemap.images.tiff.ome_images import plane_number
+from napari_slicemap.images.tiff.ome_tiff import write_ome_tiff
 
 from .reader_contract import ReaderContract, options
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from builders import pixels
-from napari_slicemap.images import ome_zarr_checkpoints, ome_zarr_writer
-from napari_slicemap.images.ome_zarr_checkpoints import Checkpoints, has_checkpoints
-from napari_slicemap.images.ome_zarr_writer import write_ome_zarr
+from napari_slicemap.images.ome_zarr import checkpoints as ome_zarr_checkpoints
+from napari_slicemap.images.ome_zarr import writer as ome_zarr_writer
+from napari_slicemap.images.ome_zarr.checkpoints import Checkpoints, has_checkpoints
+from napari_slicemap.images.ome_zarr.writer import write_ome_zarr
 from napari_slicemap.images.source import ImageSource
 
 SHAPE = (1, 2, 2, 40, 21)

@@ -19,13 +19,13 @@ from napari_slicemap import open_dataset
 from napari_slicemap.cli.info import describe
 from napari_slicemap.errors import FileFormatError, PlacementError, SlicemapError, TileReadError
 from napari_slicemap.images.acquisition import Acquisition
-from napari_slicemap.images.ome_zarr_collection import Collection, CollectionImage
-from napari_slicemap.images.ome_zarr_image import describe_image
-from napari_slicemap.images.ome_zarr_writer import write_ome_zarr as write_our_ome_zarr
+from napari_slicemap.images.ome_zarr.collection import Collection, CollectionImage
+from napari_slicemap.images.ome_zarr.described_image import describe_image
+from napari_slicemap.images.ome_zarr.writer import write_ome_zarr as write_our_ome_zarr
 from napari_slicemap.images.readers import find_reader
 from napari_slicemap.images.readers.ome_zarr import OmeZarr
 from napari_slicemap.images.source import ImageSource
-from napari_slicemap.images.tile_names import TileNames
+from napari_slicemap.images.tiles.names import TileNames
 
 from .ome_zarr_files import SIZE, edit, multiscales, write_group, write_image, write_plate
 from .reader_contract import ReaderContract, options

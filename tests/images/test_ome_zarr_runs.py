@@ -10,8 +10,8 @@ import pytest
 import zarr
 
 from builders import pixels
-from napari_slicemap.images import ome_zarr_writer
-from napari_slicemap.images.ome_zarr_writer import write_ome_zarr
+from napari_slicemap.images.ome_zarr import writer as ome_zarr_writer
+from napari_slicemap.images.ome_zarr.writer import write_ome_zarr
 from napari_slicemap.images.source import ImageSource
 
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from builders import pixels
 from napari_slicemap.errors import PlanError, UnknownNameError
-from napari_slicemap.images import ome_zarr_writer
 from napari_slicemap.images.image import ImagePlane
-from napari_slicemap.images.ome_zarr_writer import label_paths, write_ome_zarr
+from napari_slicemap.images.ome_zarr import writer as ome_zarr_writer
+from napari_slicemap.images.ome_zarr.writer import label_paths, write_ome_zarr
 from napari_slicemap.images.opening import open_image
 from napari_slicemap.images.plane import read_window
 from napari_slicemap.images.region import Window

@@ -16,7 +16,7 @@ from napari_slicemap.cli.info import describe
 from napari_slicemap.dataset import init_dataset
 from napari_slicemap.errors import FileFormatError, TileReadError
 from napari_slicemap.images.image import ImagePlane
-from napari_slicemap.images.oct_tile import find_raw_tiles
+from napari_slicemap.images.oct.tile import find_raw_tiles
 from napari_slicemap.images.plane import read_window
 from napari_slicemap.images.readers import find_reader
 from napari_slicemap.images.readers.raw_tiles import RawTileImage, RawTiles

@@ -31,7 +31,7 @@ from napari_slicemap.images.readers import _registered, find_reader
 from napari_slicemap.images.readers.fov_folders import FovFolders
 from napari_slicemap.images.readers.steinbock import Steinbock
 from napari_slicemap.images.readers.tile_table import TileTable
-from napari_slicemap.images.tiff import TiffImage
+from napari_slicemap.images.tiff.tiff_image import TiffImage
 
 from .reader_contract import ReaderContract, options
 

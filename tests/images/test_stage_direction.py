@@ -12,10 +12,10 @@ import pytest
 
 from builders import pixels
 from napari_slicemap.images.acquisition import Acquisition
-from napari_slicemap.images.ome_tiff import write_ome_tiff
-from napari_slicemap.images.ome_zarr_writer import write_ome_zarr
+from napari_slicemap.images.ome_zarr.writer import write_ome_zarr
 from napari_slicemap.images.readers import find_reader
 from napari_slicemap.images.source import ImageSource
+from napari_slicemap.images.tiff.ome_tiff import write_ome_tiff
 
 from .ome_schema import valid_ome
 from .reader_contract import options

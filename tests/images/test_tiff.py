@@ -24,8 +24,8 @@ from napari_slicemap.images.format_tools import own_buffer, read_bytes
 from napari_slicemap.images.image import ImagePlane
 from napari_slicemap.images.plane import read_window
 from napari_slicemap.images.region import Window
-from napari_slicemap.images.tiff import TiffImage
-from napari_slicemap.images.tiff_layout import Page
+from napari_slicemap.images.tiff.layout import Page
+from napari_slicemap.images.tiff.tiff_image import TiffImage
 
 
 def read_all(image: TiffImage) -> np.ndarray:
@@ -422,13 +422,13 @@ def test_segments_are_read_together_where_they_follow_one_another(
             tif.filehandle.write(raw[page.dataoffsets[n] : page.dataoffsets[n] + page.databytecounts[n]])
             end = places[n] + page.databytecounts[n]
         page.tags["TileOffsets"].overwrite([places[n] for n in sorted(places)])
-    with mock.patch.multiple("napari_slicemap.images.tiff_layout", _RUN=run, _GAP=gap):
+    with mock.patch.multiple("napari_slicemap.images.tiff.layout", _RUN=run, _GAP=gap):
         np.testing.assert_array_equal(read_all(TiffImage(path))[0, 0, 0], data)
 
 
 def test_a_window_of_many_tiles_takes_one_read(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "a.tif", pixels(3, (1000, 1000)), tile=(256, 256), compression="zstd")
-    with mock.patch("napari_slicemap.images.tiff_layout.own_buffer", wraps=own_buffer) as called:
+    with mock.patch("napari_slicemap.images.tiff.layout.own_buffer", wraps=own_buffer) as called:
         read_all(TiffImage(path))
     assert called.call_count == 1
 
@@ -519,7 +519,7 @@ def test_another_file_that_comes_and_changes(tmp_path: Path) -> None:
 def test_samples_of_a_pixel_are_decoded_once(tmp_path: Path) -> None:
     data = pixels(1, (64, 64, 3))
     path = write_tiff(tmp_path / "a.tif", data, photometric="rgb", compression="zlib", tile=(64, 64))
-    with mock.patch("napari_slicemap.images.tiff_layout.read_bytes", wraps=read_bytes) as called:
+    with mock.patch("napari_slicemap.images.tiff.layout.read_bytes", wraps=read_bytes) as called:
         np.testing.assert_array_equal(read_all(TiffImage(path))[0, :, 0], np.moveaxis(data, 2, 0))
     assert called.call_count == 1
 

@@ -19,7 +19,7 @@ from napari_slicemap.errors import FileFormatError, SlicemapError, TileReadError
 from napari_slicemap.images.acquisition import Acquisition
 from napari_slicemap.images.readers import find_reader
 from napari_slicemap.images.readers.tile_files import TileFiles
-from napari_slicemap.images.tile_names import TileNames
+from napari_slicemap.images.tiles.names import TileNames
 
 from .reader_contract import ReaderContract, options
 

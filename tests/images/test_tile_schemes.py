@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from napari_slicemap.images.tile_names import TileNames, TileOverlap, TilePattern
-from napari_slicemap.images.tile_schemes import counted_pattern, find_pattern
+from napari_slicemap.images.tiles.names import TileNames, TileOverlap, TilePattern
+from napari_slicemap.images.tiles.schemes import counted_pattern, find_pattern
 
 TWO, THREE = range(2), range(1, 4)
 WORDS = ("DAPI", "CD3")

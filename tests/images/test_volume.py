@@ -10,10 +10,10 @@ import tifffile
 import zarr
 
 from napari_slicemap.errors import TileReadError
+from napari_slicemap.images.ome_zarr.zarr_image import ZarrImage
 from napari_slicemap.images.opening import open_image
 from napari_slicemap.images.region import Window
 from napari_slicemap.images.volume import read_planes
-from napari_slicemap.images.zarr_image import ZarrImage
 
 if TYPE_CHECKING:
     from pathlib import Path

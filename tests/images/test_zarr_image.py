@@ -22,10 +22,10 @@ from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ShardingCodec, Trans
 from builders import pixels, read_chunk, write_ome_zarr, write_zarr
 from napari_slicemap.errors import TileReadError
 from napari_slicemap.images.image import ImagePlane
+from napari_slicemap.images.ome_zarr.zarr_chunks import ChunkFiles
+from napari_slicemap.images.ome_zarr.zarr_image import ZarrImage
 from napari_slicemap.images.plane import read_window
 from napari_slicemap.images.region import Window
-from napari_slicemap.images.zarr_chunks import ChunkFiles
-from napari_slicemap.images.zarr_image import ZarrImage
 
 
 def read(image: ZarrImage, channel: int, t: int, z: int, window: Window | None = None) -> np.ndarray:

@@ -17,7 +17,7 @@ from napari_slicemap.images.acquisition import TilePosition
 from napari_slicemap.images.fov import Fov
 from napari_slicemap.images.image import ImagePlane
 from napari_slicemap.images.region import Window
-from napari_slicemap.images.tiff import TiffImage
+from napari_slicemap.images.tiff.tiff_image import TiffImage
 from napari_slicemap.maps.placement import Placement, place
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from napari_slicemap.errors import PlacementError
 from napari_slicemap.images.acquisition import TilePosition
-from napari_slicemap.images.position_table import PositionTable
+from napari_slicemap.images.tiles.position_table import PositionTable
 from napari_slicemap.maps.placement import PlacedTile, Placement, place
 from napari_slicemap.maps.placing import MadeOnce, round_px, rounded_px
 

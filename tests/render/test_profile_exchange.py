@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from builders import pixels, write_ome_zarr
 from napari_slicemap import ChannelSettings, Profile
 from napari_slicemap.errors import FileFormatError, PlanError, TileReadError, UnknownNameError
-from napari_slicemap.images.ome_zarr_writer import write_ome_zarr as write_own
+from napari_slicemap.images.ome_zarr.writer import write_ome_zarr as write_own
 from napari_slicemap.images.source import ImageSource
 from napari_slicemap.render.marker_sets import write_marker_sets
 from napari_slicemap.render.omero import profile_from_omero, write_into_image, write_omero

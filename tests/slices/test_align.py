@@ -15,8 +15,8 @@ import zarr
 
 from builders import pixels, write_ome_zarr, write_tiff
 from napari_slicemap.errors import FileFormatError, PlanError, TileReadError, UnknownNameError
+from napari_slicemap.images.ome_zarr.zarr_chunks import ChunkFiles
 from napari_slicemap.images.region import Window
-from napari_slicemap.images.zarr_chunks import ChunkFiles
 from napari_slicemap.slices import slice_config
 from napari_slicemap.slices.aligning import align as align_module
 from napari_slicemap.slices.aligning import planes as planes_module

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from builders import pixels, write_ome_zarr, write_tiff
 from napari_slicemap.errors import FileFormatError, PlanError, TileReadError
-from napari_slicemap.images.zarr_chunks import ChunkFiles
+from napari_slicemap.images.ome_zarr.zarr_chunks import ChunkFiles
 from napari_slicemap.slices.aligning import planes as planes_module
 from napari_slicemap.slices.slice_config import SliceRows
 from napari_slicemap.slices.stacking import stack as stack_module

@@ -13,7 +13,7 @@ import zarr
 
 from builders import pixels, write_ome_zarr, write_tiff, write_zarr
 from napari_slicemap.errors import DatasetNotFoundError, FileFormatError, TileReadError, UnknownNameError
-from napari_slicemap.images.ome_zarr_layout import slice_number
+from napari_slicemap.images.ome_zarr.listing import slice_number
 from napari_slicemap.images.region import Window
 from napari_slicemap.slices.volumes import SliceVolume, find_volumes, of_slices
 

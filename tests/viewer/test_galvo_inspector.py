@@ -20,7 +20,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_slicemap.cli import main
 from napari_slicemap.errors import CancelledError
-from napari_slicemap.images.oct_tile import find_raw_tiles
+from napari_slicemap.images.oct.tile import find_raw_tiles
 from napari_slicemap.slices.galvo import average_projection
 from napari_slicemap.slices.galvo.decisions import find_returns
 from napari_slicemap.slices.galvo.tile_slices import find_tile_slices

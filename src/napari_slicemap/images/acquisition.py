@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..files import FileModel
 from .folders import files_in
 from .fov import Fov
-from .tile_names import TileNames
+from .tiles.names import TileNames
 
 StageY = Literal["down", "up"]
 """Which way stage y grows as seen on the map."""

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..errors import FileFormatError, listing
-from .ome_tiff import LAYERS_TAG
 from .stack.bundle import FRAMES, PROVENANCE, existing, parsed, reading, refuse_bomb, unescaped
+from .tiff.ome_tiff import LAYERS_TAG
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

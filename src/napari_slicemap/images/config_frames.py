@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..errors import PlanError, listing
 from ..files import FileModel, atomic_path, json_safe, to_json, write_json
-from .ome_tiff import ome_pixels
-from .ome_xml import xml_text
+from .tiff.ome_tiff import ome_pixels
+from .tiff.ome_xml import xml_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -123,7 +123,7 @@ def save_config_frames(config: MetaData, frames: NDArray[Any], outputparams: Out
         What is known of the frames.
     frames : ndarray
         With the axes of `config`, or ``(T, H, W)`` where those name more; real numbers, as
-        :func:`~napari_slicemap.images.ome_tiff.write_ome_tiff` takes them.
+        :func:`~napari_slicemap.images.tiff.ome_tiff.write_ome_tiff` takes them.
     outputparams : OutputParameters
         Where to.
 

@@ -36,7 +36,7 @@ def open_image(path: Path, series: int = 0, page: int | None = None) -> ImageFil
     """
     other = None if path.suffix.lower() in _TIFF_ENDINGS else _other_image(path)
     if other is None:
-        from .tiff import TiffImage
+        from .tiff.tiff_image import TiffImage
 
         return TiffImage(path, series, page)
     if series or page is not None:
@@ -69,7 +69,7 @@ def _other_image(path: Path) -> ImageFile | None:
         return Hdf5Image(within[0], "/".join(within[1].parts))
     # not pathlib's: a table may state a name that no file can have
     if split_at(path, (".zarr",)) or os.path.isdir(path):  # noqa: PTH112
-        from .zarr_image import ZarrImage
+        from .ome_zarr.zarr_image import ZarrImage
 
         return ZarrImage(path)
     return None

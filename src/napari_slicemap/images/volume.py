@@ -9,9 +9,9 @@ import numpy as np
 
 from ..errors import TileReadError
 from .image import ImagePlane
+from .ome_zarr.zarr_image import ZarrImage
 from .plane import read_window
 from .region import Window
-from .zarr_image import ZarrImage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,8 +14,8 @@ import numpy as np
 from ..errors import PixelSizeUnknownError, PlacementError, TileReadError
 from ..images.acquisition import StageY, TilePosition
 from ..images.fov import SAME_PIXEL_SIZE, Fov
-from ..images.position_table import PositionTable
 from ..images.region import LARGEST_PX, Window
+from ..images.tiles.position_table import PositionTable
 from .index import TileIndex
 from .placing import Boxes, MadeOnce, boxes_of, round_px, usual_pixel_size
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 import numpy as np
 
 from ..images.fov import SAME_PIXEL_SIZE
-from ..images.position_table import PositionTable
 from ..images.region import LARGEST_PX
+from ..images.tiles.position_table import PositionTable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,9 +12,9 @@ from typing import Any
 
 from ..errors import FileFormatError, UnknownNameError, listing
 from ..files import read_json, write_json
-from ..images.ome_zarr_metadata import OWN
-from ..images.ome_zarr_omero import color_of, number_of
-from ..images.zarr_image import ZarrImage
+from ..images.ome_zarr.metadata import OWN
+from ..images.ome_zarr.omero import color_of, number_of
+from ..images.ome_zarr.zarr_image import ZarrImage
 from .channels import ChannelSettings
 from .profile import Profile
 

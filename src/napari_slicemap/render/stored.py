@@ -22,9 +22,9 @@ import numpy as np
 from ..files import distinct_stems
 from ..images.cache import ChunkCache
 from ..images.image import ImagePlane
+from ..images.ome_zarr.zarr_image import ZarrImage
 from ..images.plane import Plane, read_window
 from ..images.region import Grid, Window
-from ..images.zarr_image import ZarrImage
 from ..maps.placement import Placement
 from .engine import cell_sums
 from .scene import Pixels, scratch

@@ -18,7 +18,7 @@ import pydantic
 from ..errors import FileFormatError, TileReadError
 from ..files import explain, now_iso, read_text, write_text
 from ..images.format_tools import named
-from ..images.ome_xml import PIXEL_TYPES, SCHEMA, xml_text
+from ..images.tiff.ome_xml import PIXEL_TYPES, SCHEMA, xml_text
 from .frames import Frame, Frames, Imported
 from .ome_shapes import NoRoiError, points_of, write_shape
 from .roi import Kind, Roi, roi_from_points

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from ..images.ome_xml import xml_text
+from ..images.tiff.ome_xml import xml_text
 from .roi import Kind, Roi
 
 Vertices = list[tuple[float, float]]

@@ -10,8 +10,8 @@ from typing import Literal, get_args
 
 from ..errors import DatasetNotFoundError, FileFormatError, PlanError, listing
 from ..files import read_table
-from ..images.oct_tile import find_raw_tiles, tile_folders
-from ..images.ome_zarr_layout import slice_of_name
+from ..images.oct.tile import find_raw_tiles, tile_folders
+from ..images.ome_zarr.listing import slice_of_name
 from .review import exclude_first as leave_out_first
 from .review import exclude_slices
 from .shifts.table import IDS, id_of

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DatasetNotFoundError, FileFormatError, TileReadError, listing
 from ..images.acquisition import IMAGE_SUFFIXES
-from ..images.ome_zarr_layout import slice_number, slice_of_name
+from ..images.ome_zarr.listing import slice_number, slice_of_name
+from ..images.ome_zarr.zarr_image import ZarrImage
 from ..images.opening import open_image
 from ..images.volume import read_planes
-from ..images.zarr_image import ZarrImage
 from .ids import own_ids
 from .slice_values import id_key, number_of
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_slicemap.errors import StackError
-from napari_slicemap.images.oct_tile import TileFrames
+from napari_slicemap.images.oct.tile import TileFrames
 from napari_slicemap.slices.galvo import average_projection, profile
 
 SHAPE = (5, 17, 23)

@@ -14,11 +14,11 @@ import numpy as np
 
 from ...errors import FileFormatError
 from ...images.image import ImageInfo, ImagePlane
-from ...images.ome_zarr_writer import label_paths
+from ...images.ome_zarr.writer import label_paths
+from ...images.ome_zarr.zarr_image import ZarrImage
 from ...images.plane import read_window
 from ...images.region import Window
 from ...images.source import ImageSource
-from ...images.zarr_image import ZarrImage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from ...files import write_text
 from ...images.image import ImageInfo
-from ...images.ome_xml import PIXEL_TYPES, SCHEMA, xml_text
+from ...images.tiff.ome_xml import PIXEL_TYPES, SCHEMA, xml_text
 
 FILE = "METADATA.ome.xml"
 # OME has no such pixels; the arrays themselves say what they hold

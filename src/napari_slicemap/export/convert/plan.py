@@ -9,7 +9,7 @@ from typing import Literal
 from ...dataset import Dataset
 from ...files import FileModel, distinct_stems, safe_stem
 from ...images.acquisition import TilePosition
-from ...images.ome_zarr_collection import CollectionImage
+from ...images.ome_zarr.collection import CollectionImage
 from ...render.virtual_map import OnMissing, VirtualMap
 from ..choosing.items import ExportItem
 from ..choosing.resolve import resolve

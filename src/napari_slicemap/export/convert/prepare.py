@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...dataset import Dataset
 from ...errors import PlanError, TileReadError
-from ...images.ome_zarr_collection import Collection
+from ...images.ome_zarr.collection import Collection
 from ..plan import ExportPlan
 from ..records.sources import sources_of
 from ..running.checks import folder_faults, noted

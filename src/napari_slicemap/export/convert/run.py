@@ -13,12 +13,12 @@ from ...dataset import Dataset
 from ...errors import PlanError, TileReadError, listing
 from ...files import sync_folder
 from ...images.image import ImageInfo
-from ...images.ome_zarr_checkpoints import Checkpoints, has_checkpoints
-from ...images.ome_zarr_collection import Collection
-from ...images.ome_zarr_metadata import OWN, collection_attributes, series_attributes
-from ...images.ome_zarr_writer import write_ome_zarr
+from ...images.ome_zarr.checkpoints import Checkpoints, has_checkpoints
+from ...images.ome_zarr.collection import Collection
+from ...images.ome_zarr.metadata import OWN, collection_attributes, series_attributes
+from ...images.ome_zarr.writer import write_ome_zarr
+from ...images.ome_zarr.zarr_image import ZarrImage
 from ...images.source import ImageSource
-from ...images.zarr_image import ZarrImage
 from ..plan import ExportPlan
 from ..running import cancelling
 from ..running.checks import noted

@@ -15,8 +15,8 @@ from ...errors import FileFormatError, PlanError, listing
 from ...files import FileModel, json_safe, read_json, utf8, write_json
 from ...images.fov import Fov
 from ...images.image import file_state
-from ...images.ome_zarr_groups import group_attributes, is_zarr
-from ...images.ome_zarr_metadata import OWN
+from ...images.ome_zarr.groups import group_attributes, is_zarr
+from ...images.ome_zarr.metadata import OWN
 from ..plan import ExportPlan
 from ..records.provenance import software
 from ..records.sources import relative_name, sources_of

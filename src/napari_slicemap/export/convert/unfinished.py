@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict
 
 from ...errors import CancelledError
 from ...files import to_json, utf8, write_text
-from ...images.ome_zarr_checkpoints import Checkpoints
-from ...images.ome_zarr_levels import sync_tree
+from ...images.ome_zarr.checkpoints import Checkpoints
+from ...images.ome_zarr.levels import sync_tree
 from ...images.source import ImageSource
 from ..content.pixels import PixelData
 from .checking import Witness

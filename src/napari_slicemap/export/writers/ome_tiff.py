@@ -46,7 +46,7 @@ class OmeTiffWriter:
 
     def write(self, path: Path, content: PixelData, options: OmeTiffOptions) -> None:
         """Write the file; see :class:`Writer`."""
-        from ...images.ome_tiff import write_ome_tiff
+        from ...images.tiff.ome_tiff import write_ome_tiff
 
         source = replace(content.source, provenance=content.provenance)
         write_ome_tiff(

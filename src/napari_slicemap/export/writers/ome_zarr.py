@@ -44,7 +44,7 @@ class OmeZarrWriter:
 
     def write(self, path: Path, content: PixelData, options: OmeZarrOptions) -> None:
         """Write the folder; see :class:`Writer`."""
-        from ...images.ome_zarr_writer import write_ome_zarr
+        from ...images.ome_zarr.writer import write_ome_zarr
 
         source = replace(content.source, provenance=content.provenance)
         write_ome_zarr(path, source, version=options.version, compression=options.compression, chunk=options.chunk)

@@ -10,8 +10,8 @@ from ...errors import FileFormatError, listing
 from ..acquisition import Acquisition, ReadOptions, TilePosition
 from ..fov import Fov
 from ..labels import masks_and_annotations
-from ..metaxpress_channels import PlateReading, Site
-from ..metaxpress_plates import example_file, find_plates, read_plate
+from ..metaxpress.channels import PlateReading, Site
+from ..metaxpress.plates import example_file, find_plates, read_plate
 
 _NAMED = "<plate>_<well>_s<site>_w<wavelength>.tif"
 

@@ -13,14 +13,14 @@ from ..acquisition import Acquisition, Missing, ReadOptions, TilePosition
 from ..fov import Fov
 from ..image import ImagePlane
 from ..labels import masks_and_annotations
-from ..ome_zarr_groups import is_zarr
-from ..ome_zarr_layout import image_folders, slice_of_name
-from ..ome_zarr_omero import channel_settings
+from ..ome_zarr.groups import is_zarr
+from ..ome_zarr.listing import image_folders, slice_of_name
+from ..ome_zarr.omero import channel_settings
+from ..ome_zarr.zarr_image import ZarrImage
 from ..opening import image_stem
 from ..region import Window
-from ..tile_names import TileNames, TileOverlap
+from ..tiles.names import TileNames, TileOverlap
 from ..window_image import WindowImage
-from ..zarr_image import ZarrImage
 
 _NAME = re.compile(r"mosaic_grid.*z\d+.*\.zarr", re.IGNORECASE)
 _NAMED = "mosaic_grid*z<NN>*.ome.zarr"

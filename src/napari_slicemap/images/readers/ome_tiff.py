@@ -14,9 +14,9 @@ from ..folders import files_in, folders_in
 from ..fov import Fov
 from ..image import ImageInfo, ImagePlane
 from ..labels import masks_and_annotations
-from ..ome_files import COMPANION, DescribedImage, OmeFile, read_ome_file
 from ..opening import plain_name
 from ..plane import Plane
+from ..tiff.ome_files import COMPANION, DescribedImage, OmeFile, read_ome_file
 
 _ENDINGS = (".ome.tif", ".ome.tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
 _TIFF_ENDINGS = (".tif", ".tiff", ".tf2", ".tf8", ".btf")
@@ -47,8 +47,8 @@ class OmeTiff:
         """Read the OME-XML of each file, but of a set of files only one; those that cannot be read are left out.
 
         A position is the centre of an image, unless napari-slicemap wrote it (see
-        :func:`~napari_slicemap.images.ome_files.read_ome_file`). Which way stage y grows, OME-XML does not say; that
-        of imaging mass cytometers points up, and napari-slicemap writes it down where it does.
+        :func:`~napari_slicemap.images.tiff.ome_files.read_ome_file`). Which way stage y grows, OME-XML does not say;
+        that of imaging mass cytometers points up, and napari-slicemap writes it down where it does.
         """
         problems: list[str] = []
         found: list[_Found] = []

@@ -14,9 +14,9 @@ from ..acquisition import Acquisition, Missing, ReadOptions, TilePosition
 from ..fov import Fov
 from ..image import ImagePlane
 from ..labels import masks_and_annotations
-from ..ome_zarr_image import OmeZarrImage, describe_image
-from ..ome_zarr_layout import Listed, Listing, list_images
-from ..tile_names import TileNames, TileOverlap
+from ..ome_zarr.described_image import OmeZarrImage, describe_image
+from ..ome_zarr.listing import Listed, Listing, list_images
+from ..tiles.names import TileNames, TileOverlap
 
 _Point = tuple[float, float]
 _ORIGIN = (0.0, 0.0)

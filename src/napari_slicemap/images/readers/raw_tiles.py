@@ -17,8 +17,8 @@ from ..format_tools import Tiling, named, one_by_one, plane_index, refuse_change
 from ..fov import Fov
 from ..image import ImageInfo, ImagePlane
 from ..labels import masks_and_annotations
-from ..oct_info import TileInfo
-from ..oct_tile import FRAME_FILES, INFO_FILE, RawTile, find_raw_tiles, tile_folders
+from ..oct.info import TileInfo
+from ..oct.tile import FRAME_FILES, INFO_FILE, RawTile, find_raw_tiles, tile_folders
 from ..plane import Chunks
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ..fov import Fov
 from ..image import ImageFile, ImageInfo, ImagePlane
 from ..labels import masks_and_annotations
 from ..opening import PLAIN_ENDINGS, open_image
-from ..tile_schemes import counted_pattern
+from ..tiles.schemes import counted_pattern
 
 
 class SectionImages:

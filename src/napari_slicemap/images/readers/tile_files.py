@@ -16,9 +16,9 @@ from ..fov import Fov
 from ..image import ImageFile
 from ..labels import masks_and_annotations
 from ..opening import PLAIN_ENDINGS, open_image
-from ..tile_names import TileNames, TileOverlap, TilePattern
-from ..tile_schemes import counted_pattern, find_pattern
-from .tile_sharing import Shared
+from ..tiles.names import TileNames, TileOverlap, TilePattern
+from ..tiles.schemes import counted_pattern, find_pattern
+from ..tiles.sharing import Shared
 
 _PARTS = ("masks", "annotations", "maps", "exports", "diagnostics")
 """Folders of a dataset that hold no tiles."""

@@ -18,7 +18,7 @@ from ..fov import Fov
 from ..image import ImageFile
 from ..labels import masks_and_annotations
 from ..opening import image_stem, open_image
-from .tile_sharing import Shared
+from ..tiles.sharing import Shared
 
 _FIJI = re.compile(r"TileConfiguration(?P<which>.*?)(?P<solved>\.registered)?\.txt", re.IGNORECASE)
 _MIST = re.compile(r"(?P<before>.*?)global-positions-(?P<which>[0-9]+)\.txt", re.IGNORECASE)

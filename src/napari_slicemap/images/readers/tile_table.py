@@ -12,14 +12,14 @@ from ...errors import FileFormatError
 from ...files import Row, read_table
 from ..acquisition import Acquisition, ReadOptions, TilePosition
 from ..fov import Annotation, Fov
-from ..fov_table import FovTable
 from ..image import ImageFile
 from ..labels import masks_and_annotations
 from ..opening import image_stem, open_image
 from ..plane import Plane
-from .many_tiles import ManyTiles
-from .tile_columns_file import kept_tile_columns
-from .tile_sharing import Shared
+from ..tiles.columns_file import kept_tile_columns
+from ..tiles.fov_table import FovTable
+from ..tiles.many_tiles import ManyTiles
+from ..tiles.sharing import Shared
 
 _STAGE, _PIXELS = ("x_um", "y_um"), ("x_px", "y_px")
 _SIZED = ("channel", "width_px", "height_px")

@@ -17,12 +17,12 @@ from ...errors import FileFormatError, StackError, TileReadError
 from ...files import atomic_path, to_json
 from ..format_tools import named
 from ..image import ImagePlane
-from ..ome_tiff import LAYERS_TAG, PROVENANCE_TAG, write_ome_tiff
-from ..ome_xml import OmePixels, read_ome_xml
 from ..plane import read_window
 from ..region import Window
 from ..source import ImageSource
-from ..tiff import TiffImage
+from ..tiff.ome_tiff import LAYERS_TAG, PROVENANCE_TAG, write_ome_tiff
+from ..tiff.ome_xml import OmePixels, read_ome_xml
+from ..tiff.tiff_image import TiffImage
 from .bundle import Written, as_path, bundle_path, existing, parsed, refuse_bomb
 from .image_stack import LAYER_NAMES, ImageStack
 
@@ -51,7 +51,7 @@ def save_ome_tiff_stack(
         Write it as it was before anything was done to it.
     dtype : str
         ``"float32"``, or ``"source"`` to keep the type of the data as far as OME-TIFF has it; see
-        :func:`~napari_slicemap.images.ome_tiff.write_ome_tiff`.
+        :func:`~napari_slicemap.images.tiff.ome_tiff.write_ome_tiff`.
     compression : str
         ``deflate``, ``zstd`` (smaller and faster, but not read everywhere), ``lzw`` or ``none``.
 

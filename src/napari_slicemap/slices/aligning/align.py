@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import FileFormatError, PlanError, SlicemapError, listing
 from ...files import atomic_folder, read_json, write_json
-from ...images.ome_zarr_layout import slice_number
-from ...images.ome_zarr_writer import write_ome_zarr
+from ...images.ome_zarr.listing import slice_number
+from ...images.ome_zarr.writer import write_ome_zarr
 from ...images.region import Window
 from ...images.source import ImageSource
 from ..choice import Choice, choose_slices

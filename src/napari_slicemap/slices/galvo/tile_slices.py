@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from ...errors import DatasetNotFoundError, FileFormatError, TileReadError, listing
-from ...images.oct_tile import RawTile, find_raw_tiles
-from ...images.ome_zarr_layout import slice_of_name
+from ...images.oct.tile import RawTile, find_raw_tiles
+from ...images.ome_zarr.listing import slice_of_name
+from ...images.ome_zarr.zarr_image import ZarrImage
 from ...images.region import Window
-from ...images.zarr_image import ZarrImage
 from ..ids import own_ids
 from ..slice_values import id_key
 from ..volumes import SliceVolume, find_volumes

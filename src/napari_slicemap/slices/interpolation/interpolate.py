@@ -19,7 +19,7 @@ import numpy as np
 
 from ...errors import PlanError, SlicemapError, UnknownNameError, listing
 from ...files import atomic_folder, write_json
-from ...images.ome_zarr_writer import write_ome_zarr
+from ...images.ome_zarr.writer import write_ome_zarr
 from ...images.region import Window
 from ...images.source import ImageSource
 from ..fragments import Fragment, fragment_path, write_fragment

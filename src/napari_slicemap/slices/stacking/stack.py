@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import PlanError
 from ...files import atomic_folder
-from ...images.ome_zarr_writer import write_ome_zarr
+from ...images.ome_zarr.writer import write_ome_zarr
 from ...images.source import ImageSource
 from ..aligning.planes import PlaneRows, runs
 from ..progress import OnProgress, Progress

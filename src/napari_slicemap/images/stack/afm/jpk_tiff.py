@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....errors import FileFormatError
-from ...tiff import heard
+from ...tiff.tiff_image import heard
 from .scan import Scan, ScanChannel, checked_shape, square_nm, told_apart
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from ....errors import FileFormatError
 from ....files import FileModel, read_json, utf8
-from ....images.zarr_image import ZarrImage
+from ....images.ome_zarr.zarr_image import ZarrImage
 from ..tile_slices import METADATA, Axis
 
 FIXED = "fixed"

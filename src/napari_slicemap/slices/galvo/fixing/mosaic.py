@@ -12,7 +12,7 @@ from typing import Any
 
 from ....errors import PlanError
 from ....images.format_tools import named
-from ....images.zarr_image import ZarrImage
+from ....images.ome_zarr.zarr_image import ZarrImage
 from .job import FileStep, Job, LateStep, Stamp, copy_job, files_of
 from .levels import Level, factors_of
 from .marks import KEPT, Fixed, kept_as_it_was, marked, unmarked

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ....errors import PlanError
-from ....images.oct_tile import RawTile, find_raw_tiles
+from ....images.oct.tile import RawTile, find_raw_tiles
 from ...ids import id_ranges, own_ids
 from ...slice_values import number_of
 from ..decisions import Row, standing

@@ -12,7 +12,7 @@ import numpy as np
 
 from ....errors import PlanError
 from ....images.format_tools import named
-from ....images.oct_tile import FRAME_FILES, RawTile
+from ....images.oct.tile import FRAME_FILES, RawTile
 from .job import FileStep, Job, copy_job, files_of
 from .marks import TILE_FILE, FixedTile, marked_tile
 from .rolling import Roll

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import DatasetNotFoundError, PlanError, listing
-from ....images.oct_tile import RawTile, find_raw_tiles
-from ....images.ome_zarr_layout import slice_of_name
+from ....images.oct.tile import RawTile, find_raw_tiles
+from ....images.ome_zarr.listing import slice_of_name
 from ...ids import own_ids
 from ...volumes import find_volumes
 from ..tile_slices import is_zarr

@@ -1,0 +1,1 @@
+"""Plates as MetaXpress exports them."""

@@ -1,0 +1,1 @@
+"""Raw tiles of OCT scanners."""

@@ -1,0 +1,1 @@
+"""TIFF and OME-TIFF files: read and written."""
