@@ -96,6 +96,6 @@ names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(
 def test_round_trip(tmp_path: Path, rows: list[tuple[str, int, float, float]]) -> None:
     columns = ("fov", "label", "X", "Y")
     table = read(tmp_path, table_text(columns, [dict(zip(columns, row, strict=True)) for row in rows]))
-    stems = [name.rpartition(".")[0] if name.lower().endswith((".tif", ".tiff")) else name for name, *_ in rows]
+    stems = [name.rpartition(".")[0] or name if name.lower().endswith((".tif", ".tiff")) else name for name, *_ in rows]
     assert table["fov"].tolist() == stems
     assert list(zip(*(table[c].tolist() for c in ("label", "x", "y")), strict=True)) == [row[1:] for row in rows]

@@ -23,9 +23,9 @@ from napari_slicemap.cli.info import describe
 from napari_slicemap.errors import SlicemapError, TileReadError
 from napari_slicemap.files import write_text
 from napari_slicemap.images.acquisition import Acquisition
-from napari_slicemap.images.readers import tile_columns_file
 from napari_slicemap.images.readers import tile_table as reading
 from napari_slicemap.images.readers.tile_table import TileTable
+from napari_slicemap.images.tiles import columns_file as tile_columns_file
 from napari_slicemap.images.tiles.columns import read_tile_columns
 from napari_slicemap.images.tiles.position_table import PositionTable
 from napari_slicemap.images.tiles.sharing import Shared

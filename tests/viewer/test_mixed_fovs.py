@@ -24,7 +24,7 @@ def mixed(root, second_um):
     for name, data, size in (("a1/force.tif", NEGATIVE, 0.5), ("a2/DAPI.tif", COUNTS, second_um)):
         tags = {} if size is None else {"resolution": (1 / size, 1 / size), "metadata": {"unit": "um"}}
         write_tiff(root / name, data, imagej=True, **tags)
-    return open_dataset(root)
+    return open_dataset(root, layout="fov-folders")
 
 
 def test_a_channel_that_a_page_lacks_is_dark_and_no_fault(tmp_path):

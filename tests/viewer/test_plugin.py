@@ -71,7 +71,7 @@ def test_without_a_viewer_the_reader_gives_layers(sample, monkeypatch):
     [
         pytest.param("slicemap.toml", True, id="project file"),
         pytest.param("cells.csv", False, id="another table"),
-        pytest.param("masks", False, id="a folder of images"),
+        pytest.param("masks", True, id="a folder of images"),
         pytest.param("", True, id="the folder"),
         pytest.param("nowhere", False, id="not there"),
     ],
