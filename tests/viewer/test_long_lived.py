@@ -10,6 +10,8 @@ import pytest
 from napari_slicemap.viewer import long_lived
 from napari_slicemap.viewer.session import session_of
 
+pytestmark = pytest.mark.slow  # each opens and closes windows
+
 
 @pytest.fixture
 def soon(monkeypatch):
